@@ -1,0 +1,66 @@
+// Read-only typed access to the parts of a config.json that decide about devices.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oci-config/base/result.h"
+#include "oci-config/document.h"
+
+namespace hami::oci {
+
+struct Mount {
+  std::string destination;
+  std::string source;
+  std::string type;
+  std::vector<std::string> options;
+  friend bool operator==(const Mount&, const Mount&) = default;
+};
+
+struct IdMapping {
+  std::uint32_t container_id = 0;
+  std::uint32_t host_id = 0;
+  std::uint32_t size = 0;
+};
+
+// What a bundle says, copied out once. Types are checked: a wrong one is invalid_spec and names the member
+// ("process.env[3] is not a string").
+struct ContainerView {
+  std::map<std::string, std::string> annotations;
+  // process.env in order, split at the first '='. Of several entries with one name the last one counts, as in runc
+  // and crun; `env` keeps all of them so that a device plugin's earlier value can still be seen.
+  std::vector<std::pair<std::string, std::string>> env;
+  std::string rootfs;  // root.path as written: absolute, or relative to the bundle
+  bool rootfs_readonly = false;
+  std::uint32_t uid = 0;  // process.user
+  std::uint32_t gid = 0;
+  bool has_process = false;
+  bool privileged = false;  // CAP_SYS_ADMIN in process.capabilities.bounding
+  bool has_user_namespace = false;
+  std::vector<IdMapping> uid_mappings;
+  std::vector<IdMapping> gid_mappings;
+  std::vector<Mount> mounts;
+  std::vector<std::string> device_paths;  // linux.devices[].path
+  std::string cgroups_path;
+
+  // Value of the last entry with this name.
+  [[nodiscard]] std::optional<std::string_view> env_value(std::string_view name) const;
+  [[nodiscard]] std::optional<std::string_view> annotation(std::string_view key) const;
+  // io.kubernetes.cri.container-type, io.kubernetes.cri-o.ContainerType or the dockershim label says "sandbox".
+  [[nodiscard]] bool is_sandbox() const;
+  // Any kubelet-driven engine: one of the CRI annotations is present.
+  [[nodiscard]] bool is_kubernetes() const;
+};
+
+[[nodiscard]] Result<ContainerView> view(const Document& document);
+
+// Cheap test on the raw text, before any parsing: false means that no member or value that could be a request for a
+// device is in there (neither "/gpu"-like resource keys nor vendor variables of `needles`), so the bundle can be handed
+// on unread. Never false for a bundle that has a request: JSON escapes in the text make it answer true.
+[[nodiscard]] bool may_contain(std::string_view text, const std::vector<std::string_view>& needles);
+
+}  // namespace hami::oci

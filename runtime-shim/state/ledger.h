@@ -1,0 +1,78 @@
+// The node ledger: who holds which slice of which device on this node.
+//
+// Directory <state_dir>/ledger: `lock` (flock) and one readable JSON file per lease, replaced atomically; a lease is
+// durable before the container starts. Nothing here knows vendors or OCI documents.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "oci-config/base/result.h"
+#include "oci-config/base/unique_fd.h"
+#include "oci-config/base/units.h"
+
+namespace hami::state {
+
+// A part of one device that a lease holds.
+struct Holding {
+  std::string vendor;
+  std::string device;  // uuid
+  Bytes memory;
+  Percent cores;
+  bool exclusive = false;
+  friend bool operator==(const Holding&, const Holding&) = default;
+};
+
+struct Lease {
+  std::string key;           // our name of the container; file name and directory name: [A-Za-z0-9_.-]
+  std::string container_id;  // as the engine calls it
+  std::string engine_root;   // --root of the low-level runtime, absolute
+  std::string bundle;        // absolute
+  std::string source;        // what decided: "ledger", "hami.io annotation", …
+  std::string boot_id;       // of the boot that made it
+  int creator_pid = 0;       // hami-runtime, which becomes the low-level runtime by execve
+  std::uint64_t creator_start = 0;  // field 22 of /proc/<pid>/stat: the pid may be somebody else's later
+  std::int64_t created_at = 0;      // seconds since the epoch
+  std::vector<Holding> holdings;
+  friend bool operator==(const Lease&, const Lease&) = default;
+};
+
+// Stable key of a container: the id, made safe for a file name, and a hash of engine root and id.
+[[nodiscard]] std::string lease_key(const std::string& engine_root, const std::string& container_id);
+
+// The ledger with its lock held. One writer at a time on the node; the kernel releases the lock at any death.
+class Ledger {
+ public:
+  // Creates the directories (0700) when missing, waits up to `timeout_ms` for the lock, loads every lease. A file that
+  // cannot be read as a lease is set aside as <name>.corrupt and reported in `findings()`; its container directory and
+  // device stay protected only as far as it could be read.
+  [[nodiscard]] static Result<Ledger> open(const std::string& state_dir, int timeout_ms = 5000);
+
+  [[nodiscard]] const std::vector<Lease>& leases() const { return leases_; }
+  [[nodiscard]] const std::vector<std::string>& findings() const { return findings_; }
+
+  // Durable when it returns: file and directory are flushed. Replaces a lease with the same key.
+  [[nodiscard]] Result<> commit(const Lease& lease);
+
+  // Ends a lease and removes its container directory; one that is not there is success.
+  [[nodiscard]] Result<> release(const std::string& key);
+
+  // Ends every lease whose container is gone. Returns the keys that ended.
+  [[nodiscard]] Result<std::vector<std::string>> release_stale();
+
+ private:
+  Ledger() = default;
+  std::string dir_;
+  std::string state_dir_;
+  UniqueFd lock_;
+  std::vector<Lease> leases_;
+  std::vector<std::string> findings_;
+};
+
+// True when nothing of the container can run any more: another boot; or its state directory <engine_root>/<id> is gone
+// or names a dead init process with an empty cgroup, and the creating process has ended too. When in doubt, false.
+[[nodiscard]] bool is_stale(const Lease& lease, const std::string& proc_dir = "/proc");
+
+}  // namespace hami::state
