@@ -1,4 +1,5 @@
-// A parsed config.json, edited in place: members we do not know, their order and the spelling of numbers survive.
+// A parsed config.json, edited in place: members we do not know, their order and the spelling of numbers
+// survive.
 #pragma once
 
 #include <memory>
@@ -25,9 +26,9 @@ inline constexpr int kMaxDocumentDepth = 512;
 // Source: runtime-spec 1.2, config.md; the behaviour of runc and crun on odd JSON.
 class Document {
  public:
-  // Fails with invalid_spec, naming line and column, on: syntax errors, anything but an object at the top, text after
-  // it, invalid UTF-8, a BOM, nesting deeper than kMaxDocumentDepth, duplicate member names (runc and crun disagree
-  // on which one counts), integers that do not fit 64 bits.
+  // Fails with invalid_spec, naming line and column, on: syntax errors, anything but an object at the top,
+  // text after it, invalid UTF-8, a BOM, nesting deeper than kMaxDocumentDepth, duplicate member names (runc
+  // and crun disagree on which one counts), integers that do not fit 64 bits.
   [[nodiscard]] static Result<Document> parse(std::string_view text);
 
   // Compact JSON; integers and doubles as they were spelled, members in their order, '/' not escaped.

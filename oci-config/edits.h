@@ -1,4 +1,5 @@
-// What to add to a container: the vocabulary of CDI's containerEdits, plus what the OCI spec has and CDI lacks.
+// What to add to a container: the vocabulary of CDI's containerEdits, plus what the OCI spec has and CDI
+// lacks.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +43,9 @@ struct HookEdit {
   HookStage stage = HookStage::create_container;
   std::string path;
   std::vector<std::string> args;  // args[0] included
-  std::vector<std::string> env;   // never empty: without env a createContainer hook inherits the image's variables
-  int timeout_seconds = 0;        // 0: none
+  std::vector<std::string>
+      env;                  // never empty: without env a createContainer hook inherits the image's variables
+  int timeout_seconds = 0;  // 0: none
   friend bool operator==(const HookEdit&, const HookEdit&) = default;
 };
 
@@ -62,12 +64,12 @@ struct ContainerEdits {
   friend bool operator==(const ContainerEdits&, const ContainerEdits&) = default;
 };
 
-// `more` after `edits`; an equal entry is kept once, a conflicting one (same device path with other numbers, same
-// mount destination with another source, same variable with another value) is an error that names both.
+// `more` after `edits`; an equal entry is kept once, a conflicting one (same device path with other numbers,
+// same mount destination with another source, same variable with another value) is an error that names both.
 [[nodiscard]] Result<> merge(ContainerEdits& edits, ContainerEdits more);
 
-// Paths absolute and without "..", variable names without '=' and NUL, access letters known, hook paths absolute with
-// args and env, timeouts positive. Fails with internal: edits are ours, not the user's.
+// Paths absolute and without "..", variable names without '=' and NUL, access letters known, hook paths
+// absolute with args and env, timeouts positive. Fails with internal: edits are ours, not the user's.
 [[nodiscard]] Result<> validate(const ContainerEdits& edits);
 
 }  // namespace hami::oci

@@ -10,7 +10,7 @@
 namespace hami::oci {
 
 enum class Subcommand {
-  none,     // no command word, --help, --version
+  none,  // no command word, --help, --version
   create,
   run,
   restore,
@@ -33,7 +33,8 @@ struct Invocation {
 };
 
 // Never fails: what it cannot read is left for the low-level runtime to refuse. `argv` includes argv[0].
-// Source: runc's and crun's option tables and what their parsers do with one dash, '=', '--' and late options.
+// Source: runc's and crun's option tables and what their parsers do with one dash, '=', '--' and late
+// options.
 [[nodiscard]] Invocation parse_invocation(std::span<const char* const> argv) noexcept;
 
 }  // namespace hami::oci

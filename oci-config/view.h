@@ -31,8 +31,8 @@ struct IdMapping {
 // ("process.env[3] is not a string").
 struct ContainerView {
   std::map<std::string, std::string> annotations;
-  // process.env in order, split at the first '='. Of several entries with one name the last one counts, as in runc
-  // and crun; `env` keeps all of them so that a device plugin's earlier value can still be seen.
+  // process.env in order, split at the first '='. Of several entries with one name the last one counts, as in
+  // runc and crun; `env` keeps all of them so that a device plugin's earlier value can still be seen.
   std::vector<std::pair<std::string, std::string>> env;
   std::string rootfs;  // root.path as written: absolute, or relative to the bundle
   bool rootfs_readonly = false;
@@ -50,7 +50,8 @@ struct ContainerView {
   // Value of the last entry with this name.
   [[nodiscard]] std::optional<std::string_view> env_value(std::string_view name) const;
   [[nodiscard]] std::optional<std::string_view> annotation(std::string_view key) const;
-  // io.kubernetes.cri.container-type, io.kubernetes.cri-o.ContainerType or the dockershim label says "sandbox".
+  // io.kubernetes.cri.container-type, io.kubernetes.cri-o.ContainerType or the dockershim label says
+  // "sandbox".
   [[nodiscard]] bool is_sandbox() const;
   // Any kubelet-driven engine: one of the CRI annotations is present.
   [[nodiscard]] bool is_kubernetes() const;
@@ -58,9 +59,10 @@ struct ContainerView {
 
 [[nodiscard]] Result<ContainerView> view(const Document& document);
 
-// Cheap test on the raw text, before any parsing: false means that no member or value that could be a request for a
-// device is in there (neither "/gpu"-like resource keys nor vendor variables of `needles`), so the bundle can be handed
-// on unread. Never false for a bundle that has a request: JSON escapes in the text make it answer true.
+// Cheap test on the raw text, before any parsing: false means that no member or value that could be a request
+// for a device is in there (neither "/gpu"-like resource keys nor vendor variables of `needles`), so the
+// bundle can be handed on unread. Never false for a bundle that has a request: JSON escapes in the text make
+// it answer true.
 [[nodiscard]] bool may_contain(std::string_view text, const std::vector<std::string_view>& needles);
 
 }  // namespace hami::oci

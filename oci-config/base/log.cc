@@ -22,26 +22,6 @@ std::string utc_now() {
   return {buffer, n};
 }
 
-// Length of the valid UTF-8 sequence at the start of `value`, 0 when there is none.
-std::size_t utf8_length(std::string_view value) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(value[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xf0 && lead <= 0xf4  ? 4
-                             : lead >= 0xe0 && lead < 0xf0 ? 3
-                             : lead >= 0xc2 && lead < 0xe0 ? 2
-                                                           : 0;
-  if (length == 0 || value.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80) return 0;
-  }
-  if (lead == 0xe0 && byte(1) < 0xa0) return 0;  // overlong
-  if (lead == 0xed && byte(1) > 0x9f) return 0;  // surrogate
-  if (lead == 0xf0 && byte(1) < 0x90) return 0;  // overlong
-  if (lead == 0xf4 && byte(1) > 0x8f) return 0;  // above U+10FFFF
-  return length;
-}
-
 void append_json_char(std::string& out, char c) {
   switch (c) {
     case '"':
@@ -82,7 +62,7 @@ bool write_line(int fd, const std::string& line) {
 std::string json_string(std::string_view value) {
   std::string out = "\"";
   while (!value.empty()) {
-    const std::size_t length = utf8_length(value);
+    const std::size_t length = text::utf8_length(value);
     if (length == 1) {
       append_json_char(out, value.front());
     } else if (length == 0) {

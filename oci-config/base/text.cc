@@ -97,6 +97,25 @@ std::optional<std::uint64_t> parse_u64(std::string_view value) {
 
 std::string number(std::uint64_t value) { return std::to_string(value); }
 
+std::size_t utf8_length(std::string_view value) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(value[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead >= 0xf0 && lead <= 0xf4  ? 4
+                             : lead >= 0xe0 && lead < 0xf0 ? 3
+                             : lead >= 0xc2 && lead < 0xe0 ? 2
+                                                           : 0;
+  if (length == 0 || value.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0U) != 0x80) return 0;
+  }
+  if (lead == 0xe0 && byte(1) < 0xa0) return 0;  // overlong
+  if (lead == 0xed && byte(1) > 0x9f) return 0;  // surrogate
+  if (lead == 0xf0 && byte(1) < 0x90) return 0;  // overlong
+  if (lead == 0xf4 && byte(1) > 0x8f) return 0;  // above U+10FFFF
+  return length;
+}
+
 std::uint64_t fnv1a(std::string_view value) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const char c : value) {

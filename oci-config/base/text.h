@@ -38,6 +38,10 @@ namespace hami::text {
 // `value` as decimal digits.
 [[nodiscard]] std::string number(std::uint64_t value);
 
+// Length in bytes of the valid UTF-8 sequence at the start of `value` (not empty); 0 when there is none.
+// Source: RFC 3629 (no overlong forms, no surrogates, nothing above U+10FFFF).
+[[nodiscard]] std::size_t utf8_length(std::string_view value);
+
 // 64-bit FNV-1a, for short stable names; not for security.
 [[nodiscard]] std::uint64_t fnv1a(std::string_view value);
 
