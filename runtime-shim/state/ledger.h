@@ -1,11 +1,10 @@
 // The node ledger: who holds which slice of which device on this node.
 //
-// Directory <state_dir>/ledger: `lock` (flock) and one readable JSON file per lease, replaced atomically; a lease is
-// durable before the container starts. Nothing here knows vendors or OCI documents.
+// Directory <state_dir>/ledger: `lock` (flock) and one readable JSON file per lease, replaced atomically; a
+// lease is durable before the container starts. Nothing here knows vendors or OCI documents.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,13 +25,13 @@ struct Holding {
 };
 
 struct Lease {
-  std::string key;           // our name of the container; file name and directory name: [A-Za-z0-9_.-]
-  std::string container_id;  // as the engine calls it
-  std::string engine_root;   // --root of the low-level runtime, absolute
-  std::string bundle;        // absolute
-  std::string source;        // what decided: "ledger", "hami.io annotation", …
-  std::string boot_id;       // of the boot that made it
-  int creator_pid = 0;       // hami-runtime, which becomes the low-level runtime by execve
+  std::string key;                  // our name of the container; file name and directory name: [A-Za-z0-9_.-]
+  std::string container_id;         // as the engine calls it
+  std::string engine_root;          // --root of the low-level runtime, absolute
+  std::string bundle;               // absolute
+  std::string source;               // what decided: "ledger", "hami.io annotation", …
+  std::string boot_id;              // of the boot that made it
+  int creator_pid = 0;              // hami-runtime, which becomes the low-level runtime by execve
   std::uint64_t creator_start = 0;  // field 22 of /proc/<pid>/stat: the pid may be somebody else's later
   std::int64_t created_at = 0;      // seconds since the epoch
   std::vector<Holding> holdings;
@@ -45,9 +44,9 @@ struct Lease {
 // The ledger with its lock held. One writer at a time on the node; the kernel releases the lock at any death.
 class Ledger {
  public:
-  // Creates the directories (0700) when missing, waits up to `timeout_ms` for the lock, loads every lease. A file that
-  // cannot be read as a lease is set aside as <name>.corrupt and reported in `findings()`; its container directory and
-  // device stay protected only as far as it could be read.
+  // Creates the directories (0700) when missing, waits up to `timeout_ms` for the lock, loads every lease. A
+  // file that cannot be read as a lease is set aside as <name>.corrupt and reported in `findings()`; its
+  // container directory and device stay protected only as far as it could be read.
   [[nodiscard]] static Result<Ledger> open(const std::string& state_dir, int timeout_ms = 5000);
 
   [[nodiscard]] const std::vector<Lease>& leases() const { return leases_; }
@@ -64,6 +63,12 @@ class Ledger {
 
  private:
   Ledger() = default;
+  Result<> load();
+  static Result<Lease> load_lease(const std::string& path, const std::string& key);
+  void set_aside(const std::string& path, const Error& why);
+  // Container directories without a lease: a writer died between releasing and removing.
+  Result<> remove_orphans();
+
   std::string dir_;
   std::string state_dir_;
   UniqueFd lock_;
@@ -71,8 +76,9 @@ class Ledger {
   std::vector<std::string> findings_;
 };
 
-// True when nothing of the container can run any more: another boot; or its state directory <engine_root>/<id> is gone
-// or names a dead init process with an empty cgroup, and the creating process has ended too. When in doubt, false.
+// True when nothing of the container can run any more: another boot; or its state directory
+// <engine_root>/<id> is gone or names a dead init process with an empty cgroup, and the creating process has
+// ended too. When in doubt, false.
 [[nodiscard]] bool is_stale(const Lease& lease, const std::string& proc_dir = "/proc");
 
 }  // namespace hami::state

@@ -1,0 +1,20 @@
+// Leases as readable JSON.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "oci-config/base/result.h"
+#include "runtime-shim/state/ledger.h"
+
+namespace hami::state {
+
+inline constexpr std::size_t kMaxLeaseBytes = 256U << 10U;
+
+// Indented JSON with a final newline; what parse_lease reads.
+[[nodiscard]] std::string to_json(const Lease& lease);
+
+// Fails with io, saying which member is wrong. Numbers must be plain and in range, keys safe for file names.
+[[nodiscard]] Result<Lease> parse_lease(std::string_view text);
+
+}  // namespace hami::state

@@ -1,0 +1,184 @@
+#include "runtime-shim/state/ledger.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <memory>
+
+#include "oci-config/base/files.h"
+#include "oci-config/base/text.h"
+#include "runtime-shim/state/lease_json.h"
+#include "runtime-shim/state/liveness.h"
+
+namespace hami::state {
+
+namespace {
+
+constexpr std::string_view kSuffix = ".json";
+
+struct CloseDir {
+  void operator()(DIR* dir) const noexcept { ::closedir(dir); }
+};
+
+bool is_key_char(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' ||
+         c == '.';
+}
+
+bool is_key(std::string_view text) {
+  return !text.empty() && text.front() != '.' && text.size() < 200 &&
+         std::all_of(text.begin(), text.end(), is_key_char);
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+Result<std::vector<std::string>> list(const std::string& dir) {
+  const std::unique_ptr<DIR, CloseDir> stream(::opendir(dir.c_str()));
+  if (stream == nullptr) return fail_errno("list", dir);
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// Polls, because a blocking flock(2) has no time limit and signals belong to the low-level runtime we become.
+Result<UniqueFd> lock(const std::string& path, int timeout_ms) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return fail_errno("open the ledger's lock", path);
+  constexpr int kStepMs = 1;
+  for (int waited = 0; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; waited += kStepMs) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno("lock", path);
+    if (waited >= timeout_ms) {
+      return fail(Errc::io,
+                  text::cat({"lock ", text::quote(path), ": held by another process for ",
+                             std::to_string(timeout_ms), " ms"}),
+                  "see which one with fuser");
+    }
+    const timespec step{0, kStepMs * 1000000L};
+    ::nanosleep(&step, nullptr);
+  }
+  return fd;
+}
+
+Result<> make_private_dir(const std::string& path) {
+  HAMI_CHECK(files::make_dirs(path, 0700));
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) return fail_errno("inspect", path);
+  if (S_ISDIR(info.st_mode) && info.st_uid == ::geteuid() && (info.st_mode & 022U) == 0) return {};
+  return fail(Errc::denied, text::cat({"use ", text::quote(path), ": not a directory of ours alone"}),
+              "remove it, or chown it to root and chmod it to 0700");
+}
+
+Result<> unlink_durably(const std::string& dir, const std::string& name) {
+  const UniqueFd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return fail_errno("open", dir);
+  if (::unlinkat(fd.get(), name.c_str(), 0) != 0 && errno != ENOENT) return fail_errno("remove", name);
+  ::fsync(fd.get());
+  return {};
+}
+
+}  // namespace
+
+std::string lease_key(const std::string& engine_root, const std::string& container_id) {
+  std::string safe = container_id.substr(0, 80);
+  for (char& c : safe) {
+    if (!is_key_char(c)) c = '_';
+  }
+  if (safe.empty() || safe.front() == '.' || safe.front() == '-') safe.insert(0, "c");
+  return text::cat({safe, "-", text::hex64(text::fnv1a(text::cat({engine_root, "\n", container_id})))});
+}
+
+Result<Ledger> Ledger::open(const std::string& state_dir, int timeout_ms) {
+  Ledger ledger;
+  ledger.state_dir_ = state_dir;
+  ledger.dir_ = state_dir + "/ledger";
+  HAMI_CHECK(make_private_dir(state_dir));
+  HAMI_CHECK(make_private_dir(ledger.dir_));
+  HAMI_TRY(ledger.lock_, lock(ledger.dir_ + "/lock", timeout_ms));
+  HAMI_CHECK(ledger.load());
+  return ledger;
+}
+
+Result<> Ledger::load() {
+  HAMI_TRY(const auto names, list(dir_));
+  for (const std::string& name : names) {
+    const std::string path = text::cat({dir_, "/", name});
+    // A temporary file of a writer that died: the lock is ours, so nobody is writing it.
+    if (name.front() == '.') ::unlink(path.c_str());
+    if (!ends_with(name, kSuffix) || name.front() == '.') continue;
+    auto lease = load_lease(path, name.substr(0, name.size() - kSuffix.size()));
+    if (lease) {
+      leases_.push_back(*std::move(lease));
+    } else {
+      set_aside(path, lease.error());
+    }
+  }
+  return {};
+}
+
+Result<Lease> Ledger::load_lease(const std::string& path, const std::string& key) {
+  HAMI_TRY(const std::string text, files::read_trusted(path, kMaxLeaseBytes, files::Trust::root_owned));
+  HAMI_TRY(auto lease, parse_lease(text));
+  if (lease.key != key || !is_key(key)) return fail(Errc::io, "not a lease: its key is not its file's name");
+  return lease;
+}
+
+void Ledger::set_aside(const std::string& path, const Error& why) {
+  const std::string aside = path + ".corrupt";
+  const bool moved = ::rename(path.c_str(), aside.c_str()) == 0;
+  findings_.push_back(
+      text::cat({"lease ", text::quote(path), ": ", why.message, moved ? ": set aside" : ""}));
+}
+
+Result<> Ledger::commit(const Lease& lease) {
+  if (!is_key(lease.key))
+    return fail(Errc::internal, text::cat({"lease with a bad key ", text::quote(lease.key)}));
+  HAMI_CHECK(files::write_atomic(text::cat({dir_, "/", lease.key, kSuffix}), to_json(lease), 0600));
+  std::erase_if(leases_, [&](const Lease& other) { return other.key == lease.key; });
+  leases_.push_back(lease);
+  return {};
+}
+
+Result<> Ledger::release(const std::string& key) {
+  if (!is_key(key))
+    return fail(Errc::invalid_request, text::cat({text::quote(key), " is not the key of a lease"}));
+  // The directory first: a crash in between leaves a lease, which the next one finds stale.
+  HAMI_CHECK(files::remove_tree(text::cat({state_dir_, "/containers/", key})));
+  HAMI_CHECK(unlink_durably(dir_, text::cat({key, kSuffix})));
+  std::erase_if(leases_, [&](const Lease& lease) { return lease.key == key; });
+  return {};
+}
+
+Result<std::vector<std::string>> Ledger::release_stale() {
+  std::vector<std::string> ended;
+  for (const Lease& lease : leases_) {
+    if (is_stale(lease)) ended.push_back(lease.key);
+  }
+  for (const std::string& key : ended) HAMI_CHECK(release(key));
+  HAMI_CHECK(remove_orphans());
+  return ended;
+}
+
+Result<> Ledger::remove_orphans() {
+  const std::string dir = state_dir_ + "/containers";
+  const auto names = list(dir);
+  if (!names) return {};  // no container yet
+  for (const std::string& name : *names) {
+    const bool leased =
+        std::any_of(leases_.begin(), leases_.end(), [&](const Lease& lease) { return lease.key == name; });
+    if (!leased) HAMI_CHECK(files::remove_tree(text::cat({dir, "/", name})));
+  }
+  return {};
+}
+
+}  // namespace hami::state

@@ -1,0 +1,76 @@
+#include "runtime-shim/state/liveness.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include <memory>
+
+#include "oci-config/base/files.h"
+#include "oci-config/base/text.h"
+#include "runtime-shim/state/runtime_state_json.h"
+
+namespace hami::state {
+
+namespace {
+
+constexpr std::size_t kMaxStateFile = 16U << 20U;
+
+struct CloseDir {
+  void operator()(DIR* dir) const noexcept { ::closedir(dir); }
+};
+
+bool any_below(const std::string& dir, int depth) {
+  if (const auto procs = files::read(dir + "/cgroup.procs", 1U << 20U); procs && !procs->empty()) return true;
+  const std::unique_ptr<DIR, CloseDir> stream(::opendir(dir.c_str()));
+  if (stream == nullptr || depth == 0) return false;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    const std::string_view name = entry->d_name;
+    if (entry->d_type != DT_DIR || name == "." || name == "..") continue;
+    if (any_below(text::cat({dir, "/", name}), depth - 1)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> start_time(int pid, const std::string& proc_dir) {
+  const auto stat = files::read(text::cat({proc_dir, "/", std::to_string(pid), "/stat"}), 4096);
+  if (!stat) return std::nullopt;
+  // The program's name may hold blanks and parentheses; the fields are counted behind its last ')'.
+  const auto name_end = stat->rfind(')');
+  if (name_end == std::string::npos || name_end + 2 > stat->size()) return std::nullopt;
+  const auto fields = text::split(std::string_view(*stat).substr(name_end + 2), ' ');
+  constexpr std::size_t kState = 0;
+  constexpr std::size_t kStartTime = 19;  // field 22, when the state is field 3
+  if (fields.size() <= kStartTime || fields[kState] == "Z" || fields[kState] == "X") return std::nullopt;
+  return text::parse_u64(fields[kStartTime]);
+}
+
+std::string boot_id(const std::string& proc_dir) {
+  const auto id = files::read(proc_dir + "/sys/kernel/random/boot_id", 128);
+  return id ? std::string(text::trim(*id)) : "";
+}
+
+Result<InitProcess> read_init_process(const std::string& engine_root, const std::string& container_id) {
+  const std::string dir = text::cat({engine_root, "/", container_id});
+  if (const auto text = files::read(dir + "/state.json", kMaxStateFile)) return parse_runc_state(*text);
+  HAMI_TRY(const std::string text, files::read(dir + "/status", kMaxStateFile));
+  return parse_crun_status(text);
+}
+
+bool has_processes(const std::string& cgroup_dir) { return !cgroup_dir.empty() && any_below(cgroup_dir, 6); }
+
+bool is_stale(const Lease& lease, const std::string& proc_dir) {
+  const std::string boot = boot_id(proc_dir);
+  if (!boot.empty() && !lease.boot_id.empty() && boot != lease.boot_id) return true;
+  const auto creator = start_time(lease.creator_pid, proc_dir);
+  if (creator && *creator == lease.creator_start) return false;
+
+  const auto init = read_init_process(lease.engine_root, lease.container_id);
+  if (!init) return init.error().code == Errc::not_found;
+  const auto running = start_time(init->pid, proc_dir);
+  if (running && *running == init->start) return false;
+  return !has_processes(init->cgroup);
+}
+
+}  // namespace hami::state
