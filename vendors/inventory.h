@@ -10,14 +10,15 @@
 
 namespace hami::vendors {
 
-// One whole device. `fields` holds what the recipe's device table extracted (minor, bdf, drm.card …) and is what
+// One whole device. `fields` holds what the recipe's device table extracted (minor, bdf, drm.card …) and is
+// what
 // ${dev.<name>} means in the recipe; index, uuid and bdf are always there too.
 struct Device {
-  std::string vendor;     // recipe name: "nvidia"
-  std::string uuid;       // identity, stable across reboots: "GPU-…"
-  std::uint32_t index{};  // host ordinal, by the recipe's order
-  std::string model;      // "NVIDIA A100-SXM4-80GB"; empty when unknown
-  Bytes memory;           // 0 when unknown
+  std::string vendor;      // recipe name: "nvidia"
+  std::string uuid;        // identity, stable across reboots: "GPU-…"
+  std::uint32_t index{};   // host ordinal, by the recipe's order
+  std::string model;       // "NVIDIA A100-SXM4-80GB"; empty when unknown
+  Bytes memory;            // 0 when unknown
   std::string pci_bus_id;  // "0000:3b:00.0"; empty when not a PCI device
   int numa_node = -1;
   std::vector<std::string> aliases;  // other names a request may use

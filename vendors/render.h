@@ -24,10 +24,10 @@ struct Slice {
 
 // Facts about the container that a recipe may ask for. Nothing the container controls is used in host paths.
 struct ContainerFacts {
-  std::string key;         // our own name of the container: the directory below /run/hami/containers
-  std::string rootfs;      // absolute host path, for read-only questions about the image
+  std::string key;     // our own name of the container: the directory below /run/hami/containers
+  std::string rootfs;  // absolute host path, for read-only questions about the image
   bool privileged = false;
-  bool debian_layout = true;  // libraries belong in /usr/lib/<triplet>, else in /usr/lib64
+  bool debian_layout = true;               // libraries belong in /usr/lib/<triplet>, else in /usr/lib64
   std::map<std::string, std::string> env;  // the container's variables, for gates only
 };
 
@@ -62,10 +62,13 @@ struct Rendered {
 };
 
 // `slices` empty means "driver files without devices" (NVIDIA_VISIBLE_DEVICES=none).
-// `capabilities`: what the container asked for, already checked against the recipe; empty: the recipe's default.
-// Deterministic. Reads host files below the recipe's roots (to find libraries and check nodes), changes nothing.
-// Fails with not_found when something required is missing, naming it and the root it was looked for in.
-[[nodiscard]] Result<Rendered> render(const Recipe& recipe, const Inventory& inventory, const std::vector<Slice>& slices,
-                                      const std::vector<std::string>& capabilities, const ContainerFacts& facts);
+// `capabilities`: what the container asked for, already checked against the recipe; empty: the recipe's
+// default. Deterministic. Reads host files below the recipe's roots (to find libraries and check nodes),
+// changes nothing. Fails with not_found when something required is missing, naming it and the root it was
+// looked for in.
+[[nodiscard]] Result<Rendered> render(const Recipe& recipe, const Inventory& inventory,
+                                      const std::vector<Slice>& slices,
+                                      const std::vector<std::string>& capabilities,
+                                      const ContainerFacts& facts);
 
 }  // namespace hami::vendors

@@ -1,0 +1,334 @@
+// A vendor's recipe: how its devices are found on a node and what of them a container gets. Data, no code of
+// a vendor.
+//
+// Texts called "template" may hold variables: ${root.<name>} ${host.arch} ${host.triplet} ${host.kernel}
+// ${ctr.libdir}
+// ${ctr.libdir32}, the recipe's own `vars`, ${dev.<field>} and ${slice.<field>} in blocks made for devices
+// and slices. Nothing that the container controls can be a variable. All of it is checked when the recipe is
+// loaded.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oci-config/base/result.h"
+#include "oci-config/base/units.h"
+#include "vendors/condition.h"
+
+namespace hami::vendors {
+
+struct Metadata {
+  std::string name;          // "nvidia": what overlays extend and leases record
+  std::string vendor;        // "nvidia.com" of the CDI kind nvidia.com/gpu
+  std::string device_class;  // "gpu" of the same
+  std::uint32_t revision = 1;
+  friend bool operator==(const Metadata&, const Metadata&) = default;
+};
+
+// A directory of the host below which the recipe's files are: the first candidate (template) that holds one
+// of the `probe` paths. Roots "driver" and "dev" always exist; without a description they are "/".
+struct Root {
+  std::vector<std::string> candidates;
+  std::vector<std::string> probe;  // relative; empty: the candidate itself must exist
+  friend bool operator==(const Root&, const Root&) = default;
+};
+
+// What a value may look like. Only text that passes its type is used; `text` never becomes part of a path.
+enum class ValueType { number, integer, version, bdf, uuid, hex, text };
+
+// One place to read a value from.
+struct Reading {
+  std::string file;       // template; a small text file
+  std::string key;        // in it: the line "<key>: value"
+  std::string after;      // or: what follows this text
+  std::string directory;  // template; the first entry, in order, that begins with `prefix`
+  std::string prefix;     // gives the rest of its name
+  std::vector<std::string>
+      library_version;  // version suffix of the first of these libraries in the driver root
+  friend bool operator==(const Reading&, const Reading&) = default;
+};
+
+// A value of the node or of a device: the first reading that gives something of the type.
+struct Variable {
+  ValueType type = ValueType::text;
+  bool optional = false;
+  std::vector<Reading> from;
+  friend bool operator==(const Variable&, const Variable&) = default;
+};
+
+// Is the vendor here at all.
+struct Predicate {
+  enum class Kind { all, any, negate, pci, proc_devices, path };
+  Kind kind = Kind::all;
+  std::vector<Predicate> children;   // all, any, negate
+  std::string pci_vendor;            // "0x10de"
+  std::vector<std::string> classes;  // prefixes of the PCI class: "0x0300"
+  std::vector<std::string> names;    // proc_devices: one of these drivers in /proc/devices
+  std::string path;                  // template
+  friend bool operator==(const Predicate&, const Predicate&) = default;
+};
+
+// What a vendor's library is asked, in a process of its own.
+struct LibraryProbe {
+  std::string adapter;  // shape of the library: "nvml"; empty: none is asked
+  std::vector<std::string> libraries;
+  std::string join;  // device field that says which answer belongs to which device
+  friend bool operator==(const LibraryProbe&, const LibraryProbe&) = default;
+};
+
+// How the node's devices are listed. The fields uuid, model, memory, bdf and numa become members of Device.
+struct DeviceTable {
+  std::string each;   // template whose last component has one '*'
+  std::string field;  // gets what '*' stands for
+  ValueType field_type = ValueType::text;
+  std::map<std::string, Variable> fields;
+  std::string key = "uuid";
+  std::string order;                 // field; ascending order is the host index
+  Condition exclude;                 // a device for which it holds is left out; no program: none is
+  std::vector<std::string> aliases;  // templates of other names a request may use
+  LibraryProbe probe;
+  friend bool operator==(const DeviceTable&, const DeviceTable&) = default;
+};
+
+// One way of naming devices in a request.
+enum class Token { all, none, void_, index, uuid, alias };
+
+// What a container that names no device of this vendor gets.
+enum class Unset { noop, all, error };
+
+// The vendor's own way to ask for devices.
+struct RequestRules {
+  std::vector<std::string> env;  // selector variables, the first that is set counts: NVIDIA_VISIBLE_DEVICES
+  std::string
+      mount_marker;  // container directory; /dev/null bound to <dir>/<id> asks for a device. May be empty
+  std::vector<Token> tokens;
+  std::string separator = ",";
+  Unset unset = Unset::noop;
+  std::uint32_t max = 64;  // devices in one request
+  friend bool operator==(const RequestRules&, const RequestRules&) = default;
+};
+
+// Groups of driver files a container may choose from.
+struct Capabilities {
+  std::string env;  // NVIDIA_DRIVER_CAPABILITIES
+  std::vector<std::string> tokens;
+  std::vector<std::string> defaults;
+  std::map<std::string, std::vector<std::string>> implies;
+  std::string all = "all";  // the token that stands for every one
+  friend bool operator==(const Capabilities&, const Capabilities&) = default;
+};
+
+// An optional feature the container's environment switches on.
+struct Gate {
+  std::string env;
+  std::vector<std::string> values;
+  bool privileged = false;  // counts only in a privileged container
+  friend bool operator==(const Gate&, const Gate&) = default;
+};
+
+// Numbers the host's node must have. The major is that of one of the drivers in /proc/devices.
+struct NodeNumbers {
+  std::vector<std::string> drivers;
+  std::string minor;  // template; empty: any
+  friend bool operator==(const NodeNumbers&, const NodeNumbers&) = default;
+};
+
+struct DeviceNodeRule {
+  std::string path;  // template; below the root "dev" on the host, the same in the container
+  std::string access = "rw";
+  NodeNumbers verify;
+  bool required = false;
+  Condition when;
+  friend bool operator==(const DeviceNodeRule&, const DeviceNodeRule&) = default;
+};
+
+enum class FileKind { file, directory, socket };
+
+struct MountRule {
+  std::string root = "driver";
+  std::string host;  // template, below the root
+  std::string path;  // template, in the container; empty: the same as `host`
+  FileKind kind = FileKind::file;
+  std::vector<std::string> options;
+  bool required = false;
+  Condition when;
+  friend bool operator==(const MountRule&, const MountRule&) = default;
+};
+
+// Which of the driver's libraries. Mounted is the regular file with the version in its name; the names the
+// loader and programs look for become links in the container.
+struct LibraryRule {
+  std::vector<std::string> names;  // "libcuda": libcuda.so.<version>
+  std::string version;             // template; empty: whatever version the host has
+  std::string subdirectory;        // of the library directory, on the host and in the container; mostly empty
+  bool compat32 = false;           // the 32-bit files
+  bool required = false;
+  Condition when;
+  friend bool operator==(const LibraryRule&, const LibraryRule&) = default;
+};
+
+struct BinaryRule {
+  std::vector<std::string> names;
+  bool required = false;
+  Condition when;
+  friend bool operator==(const BinaryRule&, const BinaryRule&) = default;
+};
+
+// Files below a firmware directory of the host: "nvidia/550.90.07/gsp*.bin".
+struct FirmwareRule {
+  std::string pattern;              // template; '*' in the last component
+  std::vector<std::string> search;  // templates of directories; the first that has a match counts
+  bool required = false;
+  Condition when;
+  friend bool operator==(const FirmwareRule&, const FirmwareRule&) = default;
+};
+
+struct ConfigRule {
+  std::vector<std::string> names;   // relative, may have directories
+  std::vector<std::string> search;  // directories in the driver root, first match counts
+  std::string destination;          // directory in the container
+  Condition when;
+  friend bool operator==(const ConfigRule&, const ConfigRule&) = default;
+};
+
+struct SymlinkRule {
+  std::string path;     // template, in the container
+  std::string target;   // template
+  std::string library;  // only when this library was given ("libcuda"); empty: always
+  Condition when;
+  friend bool operator==(const SymlinkRule&, const SymlinkRule&) = default;
+};
+
+struct ProcOverrideRule {
+  std::string path;     // below /proc
+  std::string match;    // a whole line
+  std::string replace;  // what the container sees instead
+  Condition when;
+  friend bool operator==(const ProcOverrideRule&, const ProcOverrideRule&) = default;
+};
+
+struct EnvRule {
+  enum class Op { set, set_default, unset };
+  std::string name;   // template
+  std::string value;  // template
+  Op op = Op::set;
+  Condition when;
+  friend bool operator==(const EnvRule&, const EnvRule&) = default;
+};
+
+enum class ForEach { node, device, slice };
+
+// Edits that belong together. An overlay replaces a block by its id.
+struct Block {
+  std::string id;
+  ForEach for_each = ForEach::node;
+  Condition when;
+  std::vector<DeviceNodeRule> device_nodes;
+  std::vector<MountRule> mounts;
+  std::vector<LibraryRule> libraries;
+  std::vector<BinaryRule> binaries;
+  std::vector<FirmwareRule> firmware;
+  std::vector<ConfigRule> configs;
+  std::vector<SymlinkRule> symlinks;
+  std::vector<ProcOverrideRule> proc_overrides;
+  std::vector<EnvRule> env;
+  friend bool operator==(const Block&, const Block&) = default;
+};
+
+// Where libraries and programs of the driver are, besides the loader's cache.
+struct SearchPaths {
+  std::vector<std::string> libraries;    // templates, below the root "driver"
+  std::vector<std::string> libraries32;  // templates
+  std::vector<std::string> binaries;
+  friend bool operator==(const SearchPaths&, const SearchPaths&) = default;
+};
+
+// Keeps the vendor's own runtime quiet, so that devices are not given twice.
+struct Neutralize {
+  std::map<std::string, std::string> env;
+  std::vector<std::string> drop_hooks;  // base names of programs
+  friend bool operator==(const Neutralize&, const Neutralize&) = default;
+};
+
+enum class SliceMechanism { none, preload };
+
+// How a part of a device is made.
+struct SliceRules {
+  SliceMechanism mechanism = SliceMechanism::none;
+  Bytes memory_unit = Bytes::mib(1);  // limits are multiples of it
+  std::uint32_t max_per_device = 0;   // 0: no bound of the vendor's
+  std::string disable_env;            // a container asks with it to be left uncontrolled; policy decides
+  friend bool operator==(const SliceRules&, const SliceRules&) = default;
+};
+
+// The resource names of one quantity; the first is the current one, others are older spellings.
+struct MemoryResource {
+  std::vector<std::string> names;
+  Bytes unit = Bytes::mib(1);  // what 1 means
+  friend bool operator==(const MemoryResource&, const MemoryResource&) = default;
+};
+
+struct CoresResource {
+  std::vector<std::string> names;
+  std::uint32_t whole = 100;  // the amount that means the whole device
+  friend bool operator==(const CoresResource&, const CoresResource&) = default;
+};
+
+// Variables with which HAMi-core's users set limits; "<name>_<i>" is the limit of the container's i-th
+// device.
+struct LimitVariables {
+  std::string memory;
+  std::string cores;
+  std::string priority;
+  std::string core_policy;
+  std::string oversubscribe;
+  std::string oom_killer;
+  friend bool operator==(const LimitVariables&, const LimitVariables&) = default;
+};
+
+// The words users ask with: names of Pod limits, and annotations that allow and deny devices.
+struct Resources {
+  std::vector<std::string> count;
+  MemoryResource memory;
+  std::vector<std::string> memory_percentage;
+  CoresResource cores;
+  std::vector<std::string> priority;
+  std::vector<std::string> use_uuid;
+  std::vector<std::string> nouse_uuid;
+  std::vector<std::string> use_type;
+  std::vector<std::string> nouse_type;
+  LimitVariables limit_env;
+  friend bool operator==(const Resources&, const Resources&) = default;
+};
+
+struct Recipe {
+  Metadata metadata;
+  std::map<std::string, Root> roots;
+  std::map<std::string, Variable> vars;
+  SearchPaths search;
+  std::optional<Predicate> detect;
+  DeviceTable devices;
+  RequestRules request;
+  Capabilities capabilities;
+  std::map<std::string, Gate> gates;
+  std::vector<Block> inject;
+  bool update_ldcache = false;  // the container's loader cache must know the given libraries
+  Neutralize neutralize;
+  SliceRules slice;
+  Resources resources;
+
+  // The block with this id; null when there is none.
+  [[nodiscard]] const Block* block(std::string_view id) const;
+  friend bool operator==(const Recipe&, const Recipe&) = default;
+};
+
+// The capabilities named in `text` ("utility,compute", "all"), each once, in the recipe's order, with what
+// they imply. Empty text gives the default. Fails with invalid_request on a token the recipe does not have.
+[[nodiscard]] Result<std::vector<std::string>> select_capabilities(const Capabilities& capabilities,
+                                                                   std::string_view text);
+
+}  // namespace hami::vendors
