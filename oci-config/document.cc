@@ -2,8 +2,8 @@
 
 #include <json-c/json.h>
 
+#include "oci-config/base/json_scan.h"
 #include "oci-config/base/text.h"
-#include "oci-config/json_scan.h"
 
 namespace hami::oci {
 

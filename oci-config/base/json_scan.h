@@ -5,7 +5,7 @@
 
 #include "oci-config/base/result.h"
 
-namespace hami::oci {
+namespace hami {
 
 // Succeeds when `text` is one JSON object by RFC 8259, in valid UTF-8, without a byte order mark, nested at
 // most `max_depth` deep, with no member name twice in one object (after decoding escapes), no lone surrogate,
@@ -16,4 +16,4 @@ namespace hami::oci {
 // safely.
 [[nodiscard]] Result<> scan_json(std::string_view text, int max_depth);
 
-}  // namespace hami::oci
+}  // namespace hami

@@ -1,4 +1,4 @@
-#include "oci-config/json_scan.h"
+#include "oci-config/base/json_scan.h"
 
 #include <cstdint>
 #include <string>
@@ -7,7 +7,7 @@
 
 #include "oci-config/base/text.h"
 
-namespace hami::oci {
+namespace hami {
 
 namespace {
 
@@ -259,4 +259,4 @@ class Scanner {
 
 Result<> scan_json(std::string_view text, int max_depth) { return Scanner(text, max_depth).run(); }
 
-}  // namespace hami::oci
+}  // namespace hami
