@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::string_view kBegin = "# >>> hami-runtime >>>";
 constexpr std::string_view kEnd = "# <<< hami-runtime <<<";
-constexpr std::string_view kOldDefault = "  # hami-runtime: was ";
+// A line of our block: what default_runtime_name was before, so that removing can put it back.
+constexpr std::string_view kOldDefault = "# default_runtime_name was ";
+constexpr std::string_view kAbsent = "absent";
 
 // Where a version of the file keeps the runtimes.
 struct Layout {
@@ -65,35 +67,48 @@ const toml::table* runtime_table(const toml::table& root, const Layout& layout, 
   return root["plugins"][layout.plugin]["containerd"]["runtimes"][name].as_table();
 }
 
-// The text without our block and the line break before it, and with the default we replaced put back.
-std::string without_block(std::string_view text) {
-  std::string out(text);
-  const auto begin = out.find(kBegin);
-  const auto end = out.find(kEnd);
-  if (begin != std::string::npos && end != std::string::npos && begin < end) {
-    auto after = out.find('\n', end);
-    after = after == std::string::npos ? out.size() : after + 1;
-    out.erase(begin, after - begin);
-  }
-  const auto note = out.find(kOldDefault);
-  if (note == std::string::npos) return out;
-  const auto line_end = out.find('\n', note);
-  const std::string old = out.substr(note + kOldDefault.size(), line_end - note - kOldDefault.size());
-  const auto equals = out.rfind('=', note);
-  if (old == "absent") {
-    const auto line = out.rfind('\n', note);
-    out.erase(line == std::string::npos ? 0 : line, line_end - (line == std::string::npos ? 0 : line));
-  } else {
-    out.replace(equals + 1, line_end - equals - 1, " " + old);
-  }
-  return out;
-}
-
 std::size_t offset_of(std::string_view text, const toml::source_position& position) {
   std::size_t at = 0;
   for (toml::source_index line = 1; line < position.line; ++line) at = text.find('\n', at) + 1;
   // toml++ counts columns in characters; what stands before a value on its line is ASCII in all but comments.
   return at + position.column - 1;
+}
+
+// The node of default_runtime_name, in whichever layout the file has; null when it has none.
+const toml::node* default_node(const toml::table& root, const Layout& layout) {
+  const auto* table = containerd_table(root, layout);
+  const auto* node = table == nullptr ? nullptr : table->get("default_runtime_name");
+  return node != nullptr && node->is_string() ? node : nullptr;
+}
+
+// Puts back the default that our block remembers to have replaced.
+Result<std::string> with_old_default(std::string text, std::string_view old) {
+  HAMI_TRY(const toml::table root, parse(text));
+  HAMI_TRY(const Layout layout, layout_of_file(root, text));
+  const auto* node = default_node(root, layout);
+  if (node == nullptr) return text;
+  const std::size_t begin = offset_of(text, node->source().begin);
+  if (old != kAbsent) return text.replace(begin, offset_of(text, node->source().end) - begin, old);
+  const auto line_begin = text.rfind('\n', begin);
+  const auto line_end = text.find('\n', begin);
+  const std::size_t from = line_begin == std::string::npos ? 0 : line_begin;
+  return text.erase(from, (line_end == std::string::npos ? text.size() : line_end) - from);
+}
+
+// The text as it was before our block was added.
+Result<std::string> without_block(std::string_view text) {
+  std::string out(text);
+  const auto begin = out.find(kBegin);
+  const auto end = out.find(kEnd);
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return out;
+  const auto line_end = out.find('\n', end);
+  const std::size_t after = line_end == std::string::npos ? out.size() : line_end + 1;
+  const std::string block = out.substr(begin, after - begin);
+  out.erase(begin, after - begin);
+  const auto note = block.find(kOldDefault);
+  if (note == std::string::npos) return out;
+  const std::size_t value = note + kOldDefault.size();
+  return with_old_default(std::move(out), block.substr(value, block.find('\n', value) - value));
 }
 
 std::string patterns_list() {
@@ -127,26 +142,22 @@ std::string handler(const Layout& layout, const EngineOptions& options, const st
 std::string with_default(std::string text, const toml::table& root, const Layout& layout,
                          const EngineOptions& options, std::string& block) {
   const std::string wanted = json_string(options.runtime_name);
-  const auto* table = containerd_table(root, layout);
-  const auto* existing = table == nullptr ? nullptr : table->get("default_runtime_name");
-  if (existing != nullptr && existing->is_string()) {
-    if (existing->value_or(std::string{}) == options.runtime_name) return text;
-    const std::size_t begin = offset_of(text, existing->source().begin);
-    const std::size_t end = offset_of(text, existing->source().end);
-    const std::string old = text.substr(begin, end - begin);
-    return text::cat({std::string_view(text).substr(0, begin), wanted, kOldDefault, old,
-                      std::string_view(text).substr(
-                          text.find('\n', end) == std::string::npos ? text.size() : text.find('\n', end))});
+  if (const auto* node = default_node(root, layout)) {
+    if (node->value_or(std::string{}) == options.runtime_name) return text;
+    const std::size_t begin = offset_of(text, node->source().begin);
+    const std::size_t size = offset_of(text, node->source().end) - begin;
+    block.insert(0, text::cat({kOldDefault, text.substr(begin, size), "\n"}));
+    return text.replace(begin, size, wanted);
   }
   const auto header = text.find(text::cat({"[", layout.header, "]"}));
   if (header == std::string::npos) {
-    block = text::cat({"[", layout.header, "]\n  default_runtime_name = ", wanted, "\n", block});
+    block.insert(0, text::cat({"[", layout.header, "]\n  default_runtime_name = ", wanted, "\n"}));
     return text;
   }
+  block.insert(0, text::cat({kOldDefault, kAbsent, "\n"}));
   const auto line_end = text.find('\n', header);
-  const std::string line = text::cat({"\n  default_runtime_name = ", wanted, kOldDefault, "absent"});
-  text.insert(line_end == std::string::npos ? text.size() : line_end, line);
-  return text;
+  return text.insert(line_end == std::string::npos ? text.size() : line_end,
+                     text::cat({"\n  default_runtime_name = ", wanted}));
 }
 
 Result<> refuse_inline(const toml::table& root, const Layout& layout) {
@@ -201,7 +212,7 @@ Result<std::string> remove_from_containerd(std::string_view text, const EngineOp
 
 Result<std::string> add_to_containerd(std::string_view current, const EngineOptions& options) {
   HAMI_CHECK(parse(current));
-  std::string text = without_block(current);
+  HAMI_TRY(std::string text, without_block(current));
   HAMI_TRY(const toml::table root, parse(text));
   HAMI_TRY(const Layout layout, layout_of_file(root, text));
   HAMI_CHECK(refuse_inline(root, layout));
