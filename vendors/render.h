@@ -8,6 +8,7 @@
 
 #include "oci-config/base/result.h"
 #include "oci-config/edits.h"
+#include "vendors/hook_plan.h"
 #include "vendors/inventory.h"
 #include "vendors/recipe.h"
 
@@ -29,30 +30,6 @@ struct ContainerFacts {
   bool privileged = false;
   bool debian_layout = true;               // libraries belong in /usr/lib/<triplet>, else in /usr/lib64
   std::map<std::string, std::string> env;  // the container's variables, for gates only
-};
-
-// A symbolic link the hook makes inside the container.
-struct Link {
-  std::string path;
-  std::string target;
-  friend bool operator==(const Link&, const Link&) = default;
-};
-
-// A line of a /proc file that the container must see changed.
-struct ProcOverride {
-  std::string path;
-  std::string match;    // a whole line
-  std::string replace;  // the line shown instead
-  friend bool operator==(const ProcOverride&, const ProcOverride&) = default;
-};
-
-// What needs the container's mount namespace.
-struct HookPlan {
-  std::vector<Link> links;
-  std::vector<std::string> ldcache_dirs;  // container directories whose libraries must be found by the loader
-  std::vector<ProcOverride> proc_overrides;
-  [[nodiscard]] bool empty() const { return links.empty() && ldcache_dirs.empty() && proc_overrides.empty(); }
-  friend bool operator==(const HookPlan&, const HookPlan&) = default;
 };
 
 struct Rendered {
