@@ -1,111 +1,52 @@
 #include "oci-config/apply.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "oci-config/apply_mounts.h"
 #include "oci-config/base/text.h"
-#include "oci-config/json_access.h"
+#include "oci-config/json_edit.h"
+#include "oci-config/paths.h"
 
 namespace hami::oci {
 
 namespace {
 
-JsonPtr make_string(std::string_view value) {
-  return JsonPtr(json_object_new_string_len(value.data(), static_cast<int>(value.size())));
-}
-
-JsonPtr make_int(std::int64_t value) { return JsonPtr(json_object_new_int64(value)); }
-
-JsonPtr make_list(const std::vector<std::string>& values) {
-  JsonPtr list(json_object_new_array());
-  for (const auto& value : values) json_object_array_add(list.get(), make_string(value).release());
-  return list;
-}
-
-void put(JsonRef object, const char* name, JsonPtr value) {
-  json_object_object_add(object, name, value.release());
-}
-
-// The member `name` of `parent`, created when absent or null. Fails when it has another type.
-Result<JsonRef> ensure(JsonRef parent, const char* name, json_type type, std::string_view path) {
-  HAMI_TRY(const JsonRef existing, member_of(parent, name, type, path));
-  if (existing != nullptr) return existing;
-  JsonPtr fresh(type == json_type_array ? json_object_new_array() : json_object_new_object());
-  const JsonRef borrowed = fresh.get();
-  put(parent, name, std::move(fresh));
-  return borrowed;
-}
-
-// Removes the elements of an array for which `matches` is true.
-template <typename Matches>
-void remove_if(JsonRef array, Matches matches) {
-  for (std::size_t i = json_object_array_length(array); i-- > 0;) {
-    if (matches(json_object_array_get_idx(array, i))) json_object_array_del_idx(array, i, 1);
-  }
-}
-
-bool has_text(JsonRef object, const char* name, std::string_view expected) {
-  const JsonRef value = member(object, name);
-  return value != nullptr && json_object_is_type(value, json_type_string) && text_of(value) == expected;
-}
-
-bool has_int(JsonRef object, const char* name, std::int64_t expected) {
-  const JsonRef value = member(object, name);
-  return value != nullptr && json_object_is_type(value, json_type_int) &&
-         json_object_get_int64(value) == expected;
-}
-
-// "/a//b/./c/" → "/a/b/c". Without ".." components, which only the kernel can resolve.
-std::string normal_path(std::string_view path) {
-  std::string out;
-  for (const auto part : text::split(path, '/')) {
-    if (part.empty() || part == ".") continue;
-    out += '/';
-    out += part;
-  }
-  return out.empty() ? "/" : out;
-}
-
-bool is_at_or_below(std::string_view path, std::string_view parent) {
-  if (path == parent) return true;
-  return path.size() > parent.size() && path.substr(0, parent.size()) == parent && path[parent.size()] == '/';
-}
-
 std::string type_text(DeviceType type) { return {static_cast<char>(type)}; }
 
 JsonPtr device_node(const DeviceEdit& device) {
-  JsonPtr node(json_object_new_object());
-  put(node.get(), "path", make_string(device.path));
-  put(node.get(), "type", make_string(type_text(device.type)));
-  put(node.get(), "major", make_int(device.major));
-  put(node.get(), "minor", make_int(device.minor));
-  put(node.get(), "fileMode", make_int(device.file_mode));
-  if (device.uid) put(node.get(), "uid", make_int(*device.uid));
-  if (device.gid) put(node.get(), "gid", make_int(*device.gid));
+  JsonPtr node = made(json_object_new_object());
+  put(node.get(), "path", new_string(device.path));
+  put(node.get(), "type", new_string(type_text(device.type)));
+  put(node.get(), "major", new_int(device.major));
+  put(node.get(), "minor", new_int(device.minor));
+  put(node.get(), "fileMode", new_int(device.file_mode));
+  if (device.uid) put(node.get(), "uid", new_int(*device.uid));
+  if (device.gid) put(node.get(), "gid", new_int(*device.gid));
   return node;
 }
 
-bool is_rule_for(JsonRef rule, const DeviceEdit& device) {
-  const JsonRef allow = member(rule, "allow");
-  return allow != nullptr && json_object_get_boolean(allow) != 0 &&
-         has_text(rule, "type", type_text(device.type)) && has_int(rule, "major", device.major) &&
-         has_int(rule, "minor", device.minor);
-}
-
 JsonPtr allow_rule(const DeviceEdit& device) {
-  JsonPtr rule(json_object_new_object());
-  put(rule.get(), "allow", JsonPtr(json_object_new_boolean(1)));
-  put(rule.get(), "type", make_string(type_text(device.type)));
-  put(rule.get(), "major", make_int(device.major));
-  put(rule.get(), "minor", make_int(device.minor));
-  put(rule.get(), "access", make_string(device.access));
+  JsonPtr rule = made(json_object_new_object());
+  put(rule.get(), "allow", made(json_object_new_boolean(1)));
+  put(rule.get(), "type", new_string(type_text(device.type)));
+  put(rule.get(), "major", new_int(device.major));
+  put(rule.get(), "minor", new_int(device.minor));
+  put(rule.get(), "access", new_string(device.access));
   return rule;
 }
 
 JsonPtr deny_all_rule() {
-  JsonPtr rule(json_object_new_object());
-  put(rule.get(), "allow", JsonPtr(json_object_new_boolean(0)));
-  put(rule.get(), "access", make_string("rwm"));
+  JsonPtr rule = made(json_object_new_object());
+  put(rule.get(), "allow", made(json_object_new_boolean(0)));
+  put(rule.get(), "access", new_string("rwm"));
   return rule;
+}
+
+bool is_node_at(JsonRef node, const std::string& path) {
+  const JsonRef theirs = member(node, "path");
+  return theirs != nullptr && json_object_is_type(theirs, json_type_string) &&
+         normal_path(view_of(theirs)) == path;
 }
 
 Result<> apply_devices(JsonRef root, const std::vector<DeviceEdit>& devices) {
@@ -114,99 +55,50 @@ Result<> apply_devices(JsonRef root, const std::vector<DeviceEdit>& devices) {
   HAMI_TRY(const JsonRef nodes, ensure(linux, "devices", json_type_array, "linux"));
   HAMI_TRY(const JsonRef resources, ensure(linux, "resources", json_type_object, "linux"));
   HAMI_TRY(const JsonRef rules, ensure(resources, "devices", json_type_array, "linux.resources"));
-  if (json_object_array_length(rules) == 0) json_object_array_add(rules, deny_all_rule().release());
+  if (json_object_array_length(rules) == 0) append(rules, deny_all_rule());
   for (const DeviceEdit& device : devices) {
-    remove_if(nodes, [&](JsonRef node) { return has_text(node, "path", device.path); });
-    json_object_array_add(nodes, device_node(device).release());
-    remove_if(rules, [&](JsonRef rule) { return is_rule_for(rule, device); });
-    json_object_array_add(rules, allow_rule(device).release());
+    const std::string path = normal_path(device.path);
+    remove_if(nodes, [&](JsonRef node) { return is_node_at(node, path); });
+    append(nodes, device_node(device));
+    // Only our own rule moves: one of the container's with other letters may give it more than ours does.
+    JsonPtr allow = allow_rule(device);
+    remove_if(rules, [&](JsonRef rule) { return json_object_equal(rule, allow.get()) != 0; });
+    append(rules, std::move(allow));
   }
-  return {};
-}
-
-JsonPtr mount_object(const Mount& mount) {
-  JsonPtr object(json_object_new_object());
-  put(object.get(), "destination", make_string(mount.destination));
-  if (!mount.type.empty()) put(object.get(), "type", make_string(mount.type));
-  put(object.get(), "source", make_string(mount.source));
-  put(object.get(), "options", make_list(mount.options));
-  return object;
-}
-
-// A mount of the user at or below one of ours would hide it, or be hidden by it.
-Result<> refuse_overlap(JsonRef mounts, const std::vector<Mount>& ours) {
-  for (std::size_t i = 0; i < json_object_array_length(mounts); ++i) {
-    const JsonRef theirs = json_object_array_get_idx(mounts, i);
-    HAMI_TRY(const auto destination, string_member(theirs, "destination", element_path("mounts", i)));
-    HAMI_TRY(const auto source, string_member(theirs, "source", element_path("mounts", i)));
-    const std::string path = normal_path(destination.value_or(""));
-    for (const Mount& mount : ours) {
-      const std::string our_path = normal_path(mount.destination);
-      if (!is_at_or_below(path, our_path)) continue;
-      if (path == our_path && source == mount.source) continue;
-      const bool below_another_of_ours = std::any_of(ours.begin(), ours.end(), [&](const Mount& other) {
-        return normal_path(other.destination) == path && source == other.source;
-      });
-      if (below_another_of_ours) continue;
-      return fail(Errc::invalid_request,
-                  text::cat({"the container mounts ", text::quote(source.value_or("")), " at ",
-                             text::quote(path), ", where ", text::quote(mount.destination), " must be"}),
-                  "remove that mount from the container");
-    }
-  }
-  return {};
-}
-
-std::size_t depth(const Mount& mount) {
-  const std::string path = normal_path(mount.destination);
-  return static_cast<std::size_t>(std::count(path.begin(), path.end(), '/'));
-}
-
-Result<> apply_mounts(JsonRef root, std::vector<Mount> ours) {
-  if (ours.empty()) return {};
-  HAMI_TRY(const JsonRef mounts, ensure(root, "mounts", json_type_array, ""));
-  HAMI_CHECK(refuse_overlap(mounts, ours));
-  // A directory before a file in it: the other way round it would hide the file.
-  std::stable_sort(ours.begin(), ours.end(),
-                   [](const Mount& a, const Mount& b) { return depth(a) < depth(b); });
-  for (const Mount& mount : ours) {
-    const std::string path = normal_path(mount.destination);
-    remove_if(mounts, [&](JsonRef theirs) {
-      const JsonRef destination = member(theirs, "destination");
-      return destination != nullptr && json_object_is_type(destination, json_type_string) &&
-             normal_path(text_of(destination)) == path;
-    });
-  }
-  for (const Mount& mount : ours) json_object_array_add(mounts, mount_object(mount).release());
   return {};
 }
 
 bool names_variable(JsonRef entry, std::string_view name) {
   if (!json_object_is_type(entry, json_type_string)) return false;
-  const std::string text = text_of(entry);
+  const std::string_view text = view_of(entry);
   return text.substr(0, text.find('=')) == name;
 }
 
-// Exactly one entry per name is left, in the place of the first one: consumers disagree on duplicates.
+// Exactly one entry of this name is left, in the place of the first one: what reads the environment inside
+// the container may take the first entry while the runtime takes the last.
 void apply_variable(JsonRef env, const EnvEdit& edit) {
   std::optional<std::size_t> first;
-  for (std::size_t i = 0; i < json_object_array_length(env) && !first; ++i) {
-    if (names_variable(json_object_array_get_idx(env, i), edit.name)) first = i;
+  JsonRef last = nullptr;
+  for (std::size_t i = 0; i < json_object_array_length(env); ++i) {
+    const JsonRef entry = json_object_array_get_idx(env, i);
+    if (!names_variable(entry, edit.name)) continue;
+    if (!first) first = i;
+    last = entry;
   }
-  if (first && edit.op == EnvEdit::Op::set_default) return;
-  if (edit.op == EnvEdit::Op::unset) {
-    remove_if(env, [&](JsonRef entry) { return names_variable(entry, edit.name); });
+  JsonPtr kept;
+  if (edit.op == EnvEdit::Op::set_default && first) {
+    kept = JsonPtr(json_object_get(last));
+  } else if (edit.op != EnvEdit::Op::unset) {
+    kept = new_string(text::cat({edit.name, "=", edit.value}));
+  }
+  if (first && kept != nullptr) {
+    const JsonRef place = kept.get();
+    json_object_array_put_idx(env, *first, kept.release());
+    remove_if(env, [&](JsonRef entry) { return entry != place && names_variable(entry, edit.name); });
     return;
   }
-  JsonPtr entry = make_string(text::cat({edit.name, "=", edit.value}));
-  if (!first) {
-    json_object_array_add(env, entry.release());
-    return;
-  }
-  json_object_array_put_idx(env, *first, entry.release());
-  for (std::size_t i = json_object_array_length(env); i-- > *first + 1;) {
-    if (names_variable(json_object_array_get_idx(env, i), edit.name)) json_object_array_del_idx(env, i, 1);
-  }
+  if (first) remove_if(env, [&](JsonRef entry) { return names_variable(entry, edit.name); });
+  if (kept != nullptr) append(env, std::move(kept));
 }
 
 Result<> apply_env(JsonRef process, const std::vector<EnvEdit>& edits) {
@@ -216,17 +108,31 @@ Result<> apply_env(JsonRef process, const std::vector<EnvEdit>& edits) {
   return {};
 }
 
+// Adds `value` unless an element is equal to it.
+void append_once(JsonRef array, JsonPtr value) {
+  for (std::size_t i = 0; i < json_object_array_length(array); ++i) {
+    if (json_object_equal(json_object_array_get_idx(array, i), value.get()) != 0) return;
+  }
+  append(array, std::move(value));
+}
+
 Result<> apply_gids(JsonRef process, const std::vector<std::uint32_t>& gids) {
   if (gids.empty()) return {};
   HAMI_TRY(const JsonRef user, ensure(process, "user", json_type_object, "process"));
   HAMI_TRY(const JsonRef list, ensure(user, "additionalGids", json_type_array, "process.user"));
-  for (const std::uint32_t gid : gids) {
-    remove_if(list, [&](JsonRef item) {
-      return json_object_is_type(item, json_type_int) && json_object_get_int64(item) == gid;
-    });
-    json_object_array_add(list, make_int(gid).release());
-  }
+  for (const std::uint32_t gid : gids) append_once(list, new_int(gid));
   return {};
+}
+
+Result<> apply_process(JsonRef root, const ContainerEdits& edits) {
+  if (edits.env.empty() && edits.additional_gids.empty()) return {};
+  HAMI_TRY(const JsonRef process, member_of(root, "process", json_type_object, ""));
+  if (process == nullptr) {
+    return fail(Errc::invalid_spec, "process is missing",
+                "a container that runs nothing cannot use a device");
+  }
+  HAMI_CHECK(apply_env(process, edits.env));
+  return apply_gids(process, edits.additional_gids);
 }
 
 const char* stage_name(HookStage stage) {
@@ -250,22 +156,22 @@ const char* stage_name(HookStage stage) {
 bool is_hook(JsonRef object, const HookEdit& hook) {
   const JsonRef args = member(object, "args");
   if (!has_text(object, "path", hook.path) || args == nullptr) return false;
-  return json_object_equal(args, make_list(hook.args).get()) != 0;
+  return json_object_equal(args, new_list(hook.args).get()) != 0;
 }
 
 JsonPtr hook_object(const HookEdit& hook) {
-  JsonPtr object(json_object_new_object());
-  put(object.get(), "path", make_string(hook.path));
-  put(object.get(), "args", make_list(hook.args));
-  put(object.get(), "env", make_list(hook.env));
-  if (hook.timeout_seconds > 0) put(object.get(), "timeout", make_int(hook.timeout_seconds));
+  JsonPtr object = made(json_object_new_object());
+  put(object.get(), "path", new_string(hook.path));
+  put(object.get(), "args", new_list(hook.args));
+  put(object.get(), "env", new_list(hook.env));
+  if (hook.timeout_seconds > 0) put(object.get(), "timeout", new_int(hook.timeout_seconds));
   return object;
 }
 
 bool is_named(JsonRef hook, const std::vector<std::string>& names) {
   const JsonRef path = member(hook, "path");
   if (path == nullptr || !json_object_is_type(path, json_type_string)) return false;
-  const std::string text = text_of(path);
+  const std::string_view text = view_of(path);
   return std::find(names.begin(), names.end(), text.substr(text.rfind('/') + 1)) != names.end();
 }
 
@@ -276,7 +182,7 @@ Result<> drop_hooks(JsonRef root, const std::vector<std::string>& names) {
   json_object_object_foreach(hooks, stage, list) {
     if (list == nullptr) continue;
     if (!json_object_is_type(list, json_type_array))
-      return wrong_type(text::cat({"hooks.", stage}), "an array");
+      return wrong_type(text::cat({"hooks.", text::quote(stage)}), "an array");
     remove_if(list, [&](JsonRef hook) { return is_named(hook, names); });
   }
   return {};
@@ -288,7 +194,7 @@ Result<> apply_hooks(JsonRef root, const std::vector<HookEdit>& edits) {
   for (const HookEdit& hook : edits) {
     HAMI_TRY(const JsonRef list, ensure(hooks, stage_name(hook.stage), json_type_array, "hooks"));
     remove_if(list, [&](JsonRef existing) { return is_hook(existing, hook); });
-    json_object_array_add(list, hook_object(hook).release());
+    append(list, hook_object(hook));
   }
   return {};
 }
@@ -296,7 +202,7 @@ Result<> apply_hooks(JsonRef root, const std::vector<HookEdit>& edits) {
 Result<> apply_annotations(JsonRef root, const std::map<std::string, std::string>& annotations) {
   if (annotations.empty()) return {};
   HAMI_TRY(const JsonRef object, ensure(root, "annotations", json_type_object, ""));
-  for (const auto& [key, value] : annotations) put(object, key.c_str(), make_string(value));
+  for (const auto& [key, value] : annotations) put(object, key.c_str(), new_string(value));
   return {};
 }
 
@@ -304,12 +210,7 @@ Result<> apply_paths(JsonRef root, const char* name, const std::vector<std::stri
   if (paths.empty()) return {};
   HAMI_TRY(const JsonRef linux, ensure(root, "linux", json_type_object, ""));
   HAMI_TRY(const JsonRef list, ensure(linux, name, json_type_array, "linux"));
-  for (const std::string& path : paths) {
-    remove_if(list, [&](JsonRef item) {
-      return json_object_is_type(item, json_type_string) && text_of(item) == path;
-    });
-    json_object_array_add(list, make_string(path).release());
-  }
+  for (const std::string& path : paths) append_once(list, new_string(path));
   return {};
 }
 
@@ -317,12 +218,7 @@ Result<> apply_paths(JsonRef root, const char* name, const std::vector<std::stri
 
 Result<Document> apply(Document document, const ContainerEdits& edits) {
   const JsonRef root = document.root();
-  if (!edits.env.empty() || !edits.additional_gids.empty()) {
-    HAMI_TRY(const JsonRef process, member_of(root, "process", json_type_object, ""));
-    if (process == nullptr) return fail(Errc::invalid_spec, "process is missing");
-    HAMI_CHECK(apply_env(process, edits.env));
-    HAMI_CHECK(apply_gids(process, edits.additional_gids));
-  }
+  HAMI_CHECK(apply_process(root, edits));
   HAMI_CHECK(apply_devices(root, edits.devices));
   HAMI_CHECK(apply_mounts(root, edits.mounts));
   HAMI_CHECK(drop_hooks(root, edits.drop_hooks));

@@ -8,7 +8,7 @@
 
 #include "oci-config/base/result.h"
 
-struct json_object;  // json-c; its header stays inside document.cc, view.cc, apply.cc and state.cc
+struct json_object;  // json-c; its header stays behind json_access.h
 
 namespace hami::oci {
 
@@ -28,10 +28,11 @@ class Document {
  public:
   // Fails with invalid_spec, naming line and column, on: syntax errors, anything but an object at the top,
   // text after it, invalid UTF-8, a BOM, nesting deeper than kMaxDocumentDepth, duplicate member names (runc
-  // and crun disagree on which one counts), integers that do not fit 64 bits.
+  // and crun disagree on which one counts) or names with a NUL, integers that do not fit 64 bits.
   [[nodiscard]] static Result<Document> parse(std::string_view text);
 
-  // Compact JSON; integers and doubles as they were spelled, members in their order, '/' not escaped.
+  // Compact JSON; integers and doubles as they were spelled, members in their order, '/' not escaped. Parsing
+  // it gives the same text again.
   [[nodiscard]] std::string serialize() const;
 
   [[nodiscard]] JsonRef root() const noexcept { return root_.get(); }

@@ -1,5 +1,7 @@
 #include "oci-config/json_access.h"
 
+#include <cstdlib>
+
 #include "oci-config/base/text.h"
 
 namespace hami::oci {
@@ -32,6 +34,19 @@ std::string join_path(std::string_view path, std::string_view name) {
 
 }  // namespace
 
+void end_if_out_of_memory(bool failed) {
+  if (failed) std::abort();
+}
+
+JsonPtr made(JsonRef fresh) {
+  end_if_out_of_memory(fresh == nullptr);
+  return JsonPtr(fresh);
+}
+
+JsonPtr new_string(std::string_view value) {
+  return made(json_object_new_string_len(value.data(), static_cast<int>(value.size())));
+}
+
 JsonRef member(JsonRef object, const char* name) {
   JsonRef value = nullptr;
   if (object == nullptr || !json_object_is_type(object, json_type_object)) return nullptr;
@@ -45,9 +60,11 @@ Result<JsonRef> member_of(JsonRef object, const char* name, json_type type, std:
   return wrong_type(join_path(path, name), type_name(type));
 }
 
-std::string text_of(JsonRef value) {
+std::string_view view_of(JsonRef value) {
   return {json_object_get_string(value), static_cast<std::size_t>(json_object_get_string_len(value))};
 }
+
+std::string text_of(JsonRef value) { return std::string(view_of(value)); }
 
 Result<std::optional<std::string>> string_member(JsonRef object, const char* name, std::string_view path) {
   HAMI_TRY(const JsonRef value, member_of(object, name, json_type_string, path));

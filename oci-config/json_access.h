@@ -14,6 +14,14 @@
 
 namespace hami::oci {
 
+// Owner of a value that json-c has just made. Ends the program when `fresh` is null, as operator new does in
+// programs without exceptions: json-c reports exhausted memory in no other way.
+[[nodiscard]] JsonPtr made(JsonRef fresh);
+void end_if_out_of_memory(bool failed);
+
+// A JSON string; NUL bytes are kept.
+[[nodiscard]] JsonPtr new_string(std::string_view value);
+
 // The member, or null when it is absent or JSON null. `object` may be null.
 [[nodiscard]] JsonRef member(JsonRef object, const char* name);
 
@@ -21,7 +29,8 @@ namespace hami::oci {
 [[nodiscard]] Result<JsonRef> member_of(JsonRef object, const char* name, json_type type,
                                         std::string_view path);
 
-// Text of a JSON string, NUL bytes included. `value` must be a string.
+// Text of a JSON string, NUL bytes included. `value` must be a string; the view lives as long as it.
+[[nodiscard]] std::string_view view_of(JsonRef value);
 [[nodiscard]] std::string text_of(JsonRef value);
 
 // The string member, or nullopt when absent.
