@@ -1,79 +1,141 @@
 #include "oci-config/invocation.h"
 
 #include <array>
-#include <optional>
+#include <cstddef>
 
-// No allocation, no static construction and no system call in here: the same code runs before the C library
-// is set up.
+// The same code runs before the C library is set up: no allocation, no static construction, no system call,
+// and no function of the C library, not even memcmp or strlen (glibc chooses those at start-up). That is why
+// words are compared and measured by hand here.
 
 namespace hami::oci {
 
 namespace {
 
-// Options that take a value in the next word. runc 1.1 to 1.3 and crun 1.8 to 1.29; booleans need no entry.
-constexpr std::array<std::string_view, 7> kGlobalValues{
-    "root", "log", "log-format", "criu", "rootless", "cgroup-manager", "log-level"};
-constexpr std::array<std::string_view, 7> kGlobalSwitches{"debug", "systemd-cgroup", "help",    "h",
-                                                          "v",     "version",        "no-pivot"};
-constexpr std::array<std::string_view, 16> kCreateValues{
-    "bundle",   "b",           "console-socket",    "pidfd-socket", "pid-file",    "preserve-fds",
-    "config",   "f",           "image-path",        "work-path",    "parent-path", "manage-cgroups-mode",
-    "empty-ns", "lsm-profile", "lsm-mount-context", "network-lock"};
-constexpr std::array<std::string_view, 17> kCreateSwitches{
-    "no-pivot",     "no-new-keyring",    "detach",      "d",         "keep",
-    "no-subreaper", "tcp-established",   "ext-unix-sk", "shell-job", "file-locks",
-    "auto-dedup",   "lazy-pages",        "tcp-close",   "help",      "h",
-    "link-remap",   "tcp-skip-in-flight"};
+using std::string_view_literals::operator""sv;  // a literal without it is measured by strlen
 
-template <std::size_t N>
-constexpr bool contains(const std::array<std::string_view, N>& names, std::string_view name) {
-  for (const auto candidate : names) {
-    if (candidate == name) return true;
-  }
-  return false;
+enum class Takes { nothing, value };
+enum class Match { exact, by_beginning };
+
+struct OptionRule {
+  std::string_view name;
+  Takes takes = Takes::nothing;
+  Match match = Match::by_beginning;  // crun takes the beginning of a long option for it; runc never does
+};
+
+// Options before the command: runc 1.1 to 1.3 and crun 1.8 to 1.29 together.
+constexpr std::array kGlobalRules{
+    OptionRule{"root"sv, Takes::value},
+    OptionRule{"log"sv, Takes::value},
+    OptionRule{"log-format"sv, Takes::value},
+    OptionRule{"log-level"sv, Takes::value},
+    OptionRule{"criu"sv, Takes::value, Match::exact},
+    OptionRule{"rootless"sv, Takes::value},
+    OptionRule{"cgroup-manager"sv, Takes::value},
+    OptionRule{"debug"sv},
+    OptionRule{"systemd-cgroup"sv},
+    OptionRule{"version"sv},
+    OptionRule{"v"sv},
+    OptionRule{"V"sv},
+    OptionRule{"help"sv},
+    OptionRule{"h"sv},
+    OptionRule{"usage"sv},
+    OptionRule{"?"sv},
+};
+
+// Options of create, run and restore, of all these versions together.
+constexpr std::array kCreateRules{
+    OptionRule{"bundle"sv, Takes::value},
+    OptionRule{"b"sv, Takes::value},
+    OptionRule{"config"sv, Takes::value},
+    OptionRule{"f"sv, Takes::value},
+    OptionRule{"console-socket"sv, Takes::value},
+    OptionRule{"pidfd-socket"sv, Takes::value, Match::exact},
+    OptionRule{"pid-file"sv, Takes::value},
+    OptionRule{"preserve-fds"sv, Takes::value},
+    OptionRule{"image-path"sv, Takes::value},
+    OptionRule{"work-path"sv, Takes::value},
+    OptionRule{"parent-path"sv, Takes::value, Match::exact},
+    OptionRule{"manage-cgroups-mode"sv, Takes::value},
+    OptionRule{"empty-ns"sv, Takes::value},
+    OptionRule{"lsm-profile"sv, Takes::value},
+    OptionRule{"lsm-mount-context"sv, Takes::value},
+    OptionRule{"network-lock"sv, Takes::value},
+    OptionRule{"no-pivot"sv},
+    OptionRule{"no-new-keyring"sv},
+    OptionRule{"no-subreaper"sv},
+    OptionRule{"detach"sv},
+    OptionRule{"d"sv},
+    OptionRule{"keep"sv},
+    OptionRule{"tcp-established"sv},
+    OptionRule{"tcp-close"sv},
+    OptionRule{"tcp-skip-in-flight"sv},
+    OptionRule{"ext-unix-sk"sv},
+    OptionRule{"shell-job"sv},
+    OptionRule{"file-locks"sv},
+    OptionRule{"auto-dedup"sv},
+    OptionRule{"lazy-pages"sv},
+    OptionRule{"link-remap"sv},
+    OptionRule{"help"sv},
+    OptionRule{"h"sv},
+    OptionRule{"usage"sv},
+    OptionRule{"?"sv},
+};
+
+constexpr std::string_view word_of(const char* text) {
+  std::size_t size = 0;
+  while (text[size] != '\0') ++size;
+  return {text, size};
 }
+
+constexpr bool starts_with(std::string_view word, std::string_view start) {
+  if (word.size() < start.size()) return false;
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    if (word.data()[i] != start.data()[i]) return false;
+  }
+  return true;
+}
+
+constexpr bool same(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && starts_with(a, b);
+}
+
+constexpr std::string_view from(std::string_view word, std::size_t start) {
+  return {word.data() + start, word.size() - start};
+}
+
+constexpr bool is_option(std::string_view word) { return word.size() > 1 && word.data()[0] == '-'; }
 
 struct Option {
   std::string_view name;
-  std::optional<std::string_view> value;  // written in the same word
-  bool long_form = false;                 // two dashes
+  std::string_view value;
+  bool has_value = false;  // written in the same word
+  bool is_long = false;    // two dashes
 };
 
-// Splits "--name=value", "-name=value", "-n". `word` begins with a dash and is neither "-" nor "--".
+// Splits "--name=value", "-name=value", "-n". `word` is an option.
 constexpr Option split_option(std::string_view word) {
   Option option;
-  option.long_form = word.substr(0, 2) == "--";
-  word.remove_prefix(option.long_form ? 2 : 1);
-  const auto equals = word.find('=');
-  option.name = word.substr(0, equals);
-  if (equals != std::string_view::npos) option.value = word.substr(equals + 1);
+  option.is_long = starts_with(word, "--"sv);
+  word = from(word, option.is_long ? 2 : 1);
+  std::size_t equals = 0;
+  while (equals < word.size() && word.data()[equals] != '=') ++equals;
+  option.name = {word.data(), equals};
+  option.has_value = equals < word.size();
+  if (option.has_value) option.value = from(word, equals + 1);
   return option;
 }
 
-constexpr bool is_option(std::string_view word) { return word.size() > 1 && word.front() == '-'; }
+// How Go reads a boolean; another text makes runc refuse the command line.
+constexpr bool is_false(std::string_view value) {
+  return same(value, "false"sv) || same(value, "0"sv) || same(value, "f"sv) || same(value, "F"sv) ||
+         same(value, "False"sv) || same(value, "FALSE"sv);
+}
 
 constexpr Subcommand classify(std::string_view word) {
-  if (word == "create") return Subcommand::create;
-  if (word == "run") return Subcommand::run;
-  if (word == "restore") return Subcommand::restore;
+  if (same(word, "create"sv)) return Subcommand::create;
+  if (same(word, "run"sv)) return Subcommand::run;
+  if (same(word, "restore"sv)) return Subcommand::restore;
   return Subcommand::other;
-}
-
-void take_global(Invocation& out, std::string_view name, std::string_view value) {
-  if (name == "root") out.root = value;
-  if (name == "log") out.log = value;
-  if (name == "log-format") out.log_format = value == "json" ? LogFormat::json : LogFormat::text;
-}
-
-void take_create(Invocation& out, std::string_view name, std::string_view value) {
-  if (name == "bundle" || name == "b") out.bundle = value;
-  if (name == "config" || name == "f") out.config = value;
-}
-
-void take_switch(Invocation& out, const Option& option) {
-  const bool on = !option.value || (*option.value != "false" && *option.value != "0");
-  if (option.name == "systemd-cgroup") out.systemd_cgroup = on;
-  if (option.name == "version" || option.name == "v") out.version = on;
 }
 
 class Reader {
@@ -82,31 +144,25 @@ class Reader {
 
   Invocation read() {
     read_globals();
-    if (at_ >= argv_.size()) return out_;
+    if (helps_ || out_.version || at_ >= argv_.size()) return out_;
     out_.command = word();
     ++at_;
     out_.subcommand = classify(out_.command);
     if (out_.subcommand != Subcommand::other) read_create();
+    if (helps_) out_.subcommand = Subcommand::other;  // prints its options and creates nothing
     return out_;
   }
 
  private:
-  [[nodiscard]] std::string_view word() const { return argv_[at_]; }
+  [[nodiscard]] std::string_view word() const { return word_of(argv_.data()[at_]); }
 
   void read_globals() {
-    for (at_ = 1; at_ < argv_.size(); ++at_) {
-      if (word() == "--") {
+    for (; at_ < argv_.size() && is_option(word()); ++at_) {
+      if (same(word(), "--"sv)) {
         ++at_;
         return;
       }
-      if (!is_option(word())) return;
-      const Option option = split_option(word());
-      if (contains(kGlobalValues, option.name)) {
-        if (const auto value = value_of(option)) take_global(out_, option.name, *value);
-      } else {
-        take_switch(out_, option);
-        if (!option.value && !contains(kGlobalSwitches, option.name)) out_.ambiguous = true;
-      }
+      read_option(kGlobalRules);
     }
   }
 
@@ -116,40 +172,81 @@ class Reader {
     for (; at_ < argv_.size(); ++at_) {
       if (only_words || !is_option(word())) {
         if (out_.container_id.empty()) out_.container_id = word();
-        continue;
-      }
-      if (word() == "--") {
+      } else if (same(word(), "--"sv)) {
         only_words = true;
-        continue;
+      } else if (!read_joined_letter()) {
+        read_option(kCreateRules);
       }
-      read_create_option(split_option(word()));
     }
   }
 
-  void read_create_option(const Option& option) {
-    if (contains(kCreateValues, option.name)) {
-      if (const auto value = value_of(option)) take_create(out_, option.name, *value);
-      return;
+  // crun's "-bDIRECTORY" and "-fFILE". Not "-b=DIRECTORY", which is runc's, nor runc's "-bundle DIRECTORY".
+  bool read_joined_letter() {
+    const std::string_view option = word();
+    const char letter = option.data()[1];
+    if ((letter != 'b' && letter != 'f') || option.size() == 2 || option.data()[2] == '=') return false;
+    const Option split = split_option(option);
+    for (const OptionRule& rule : kCreateRules) {
+      if (same(rule.name, split.name)) return false;
     }
-    if (option.value || contains(kCreateSwitches, option.name)) return;
-    const char letter = option.name.front();
-    if (!option.long_form && (letter == 'b' || letter == 'f')) {  // crun's "-bDIRECTORY"
-      take_create(out_, option.name.substr(0, 1), option.name.substr(1));
-      return;
-    }
-    out_.ambiguous = true;
+    take({option.data() + 1, 1}, from(option, 2));
+    return true;
   }
 
-  // The value in the word itself, or the next word, which is consumed.
-  std::optional<std::string_view> value_of(const Option& option) {
-    if (option.value) return option.value;
-    if (at_ + 1 >= argv_.size()) return std::nullopt;
-    ++at_;
-    return word();
+  template <std::size_t N>
+  void read_option(const std::array<OptionRule, N>& rules) {
+    Option option = split_option(word());
+    const OptionRule* rule = find(rules, option);
+    if (rule == nullptr) {
+      // A value in the same word does no harm; without one the next word may be the value or the command.
+      if (!option.has_value) out_.ambiguous = true;
+      return;
+    }
+    if (rule->takes == Takes::nothing) {
+      take_switch(rule->name, !option.has_value || !is_false(option.value));
+      return;
+    }
+    if (!option.has_value) {
+      if (at_ + 1 >= argv_.size()) return;
+      ++at_;
+      option.value = word();
+    }
+    take(rule->name, option.value);
+  }
+
+  // The rule with this name, else the only one that begins with it.
+  template <std::size_t N>
+  static const OptionRule* find(const std::array<OptionRule, N>& rules, const Option& option) {
+    const OptionRule* candidate = nullptr;
+    bool several = false;
+    const bool may_begin = option.is_long && !option.name.empty();
+    for (const OptionRule& rule : rules) {
+      if (same(rule.name, option.name)) return &rule;
+      if (!may_begin || rule.match == Match::exact || !starts_with(rule.name, option.name)) continue;
+      several = candidate != nullptr;
+      candidate = &rule;
+    }
+    return several ? nullptr : candidate;
+  }
+
+  void take(std::string_view name, std::string_view value) {
+    if (same(name, "root"sv)) out_.root = value;
+    if (same(name, "log"sv)) out_.log = value;
+    if (same(name, "log-format"sv))
+      out_.log_format = same(value, "json"sv) ? LogFormat::json : LogFormat::text;
+    if (same(name, "bundle"sv) || same(name, "b"sv)) out_.bundle = value;
+    if (same(name, "config"sv) || same(name, "f"sv)) out_.config = value;
+  }
+
+  void take_switch(std::string_view name, bool on) {
+    if (same(name, "systemd-cgroup"sv)) out_.systemd_cgroup = on;
+    if (same(name, "version"sv) || same(name, "v"sv) || same(name, "V"sv)) out_.version = on;
+    if (same(name, "help"sv) || same(name, "h"sv) || same(name, "usage"sv) || same(name, "?"sv)) helps_ = on;
   }
 
   std::span<const char* const> argv_;
   std::size_t at_ = 1;
+  bool helps_ = false;
   Invocation out_;
 };
 

@@ -10,14 +10,15 @@
 namespace hami::oci {
 
 enum class Subcommand {
-  none,  // no command word, --help, --version
+  none,  // no command word; or --help or --version before it, which do nothing else
   create,
   run,
   restore,
-  other,  // everything that only passes through: state, start, kill, delete, exec, …
+  other,  // everything that only passes through: state, start, kill, delete, exec, …; create --help too
 };
 
-// argv as runc 1.1 to 1.3 and crun would read it. Views into argv; nothing is copied or changed.
+// argv as runc 1.1 to 1.3 and crun would read it; where one of them refuses the line, as the other does.
+// Views into argv; nothing is copied or changed.
 struct Invocation {
   Subcommand subcommand = Subcommand::none;
   std::string_view command;       // the word itself
@@ -34,7 +35,7 @@ struct Invocation {
 
 // Never fails: what it cannot read is left for the low-level runtime to refuse. `argv` includes argv[0].
 // Source: runc's and crun's option tables and what their parsers do with one dash, '=', '--' and late
-// options.
+// options. Async-signal-safe, and usable before the C library is set up: needs no symbol of any library.
 [[nodiscard]] Invocation parse_invocation(std::span<const char* const> argv) noexcept;
 
 }  // namespace hami::oci
