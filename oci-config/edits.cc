@@ -1,29 +1,52 @@
 #include "oci-config/edits.h"
 
 #include <algorithm>
+#include <array>
+#include <tuple>
 
 #include "oci-config/base/text.h"
+#include "oci-config/paths.h"
 
 namespace hami::oci {
 
 namespace {
 
-tl::unexpected<Error> conflict(std::string_view what, std::string_view name) {
-  return fail(Errc::invalid_request, text::cat({"two different edits of ", what, " ", text::quote(name)}),
-              "check the recipes of the vendors this container asks for");
+// What two edits have in common when they are about the same thing.
+std::string key(const DeviceEdit& device) { return normal_path(device.path); }
+std::string key(const Mount& mount) { return normal_path(mount.destination); }
+const std::string& key(const EnvEdit& variable) { return variable.name; }
+auto key(const HookEdit& hook) { return std::tie(hook.stage, hook.path, hook.args); }
+
+std::string name(const DeviceEdit& device) { return text::cat({"device ", text::quote(device.path)}); }
+std::string name(const Mount& mount) { return text::cat({"mount at ", text::quote(mount.destination)}); }
+std::string name(const EnvEdit& variable) { return text::cat({"variable ", text::quote(variable.name)}); }
+std::string name(const HookEdit& hook) { return text::cat({"hook ", text::quote(hook.path)}); }
+
+std::string value(const DeviceEdit& device) {
+  return text::cat({text::number(static_cast<std::uint64_t>(device.major)), ":",
+                    text::number(static_cast<std::uint64_t>(device.minor)), " ", device.access});
+}
+std::string value(const Mount& mount) {
+  return text::cat({text::quote(mount.source), " (", text::join(mount.options, ","), ")"});
+}
+std::string value(const EnvEdit& variable) { return text::quote(variable.value); }
+std::string value(const HookEdit& hook) { return text::quote(text::join(hook.env, " ")); }
+
+tl::unexpected<Error> conflict(std::string_view name, std::string_view first, std::string_view second) {
+  return fail(Errc::invalid_request, text::cat({name, " is wanted as ", first, " and as ", second}),
+              "check the recipes of the vendors that this container asks for");
 }
 
-// Appends the entries of `more` that `into` lacks. Entries are the same thing when `key` is equal; then they
-// must be equal altogether.
-template <typename Entry, typename Key>
-Result<> merge_list(std::vector<Entry>& into, std::vector<Entry> more, std::string_view what, Key key) {
+// Appends the entries of `more` that `into` lacks.
+template <typename Entry>
+Result<> merge_list(std::vector<Entry>& into, std::vector<Entry> more) {
   for (Entry& entry : more) {
     const auto same = [&](const Entry& other) { return key(other) == key(entry); };
     const auto existing = std::find_if(into.begin(), into.end(), same);
     if (existing == into.end()) {
       into.push_back(std::move(entry));
     } else if (!(*existing == entry)) {
-      return conflict(what, key(entry));
+      return conflict(name(entry), value(*existing), value(entry));
     }
   }
   return {};
@@ -37,19 +60,80 @@ void merge_set(std::vector<Value>& into, const std::vector<Value>& more) {
 }
 
 tl::unexpected<Error> bad(std::string_view what, std::string_view value) {
-  return fail(Errc::internal, text::cat({"edit with a bad ", what, " ", text::quote(value)}));
+  return fail(Errc::internal, text::cat({"an edit has ", what, " ", text::quote(value)}),
+              "report this with the recipe in use");
 }
 
+bool has_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+
 bool is_clean_path(std::string_view path) {
-  if (path.empty() || path.front() != '/' || path.find('\0') != std::string_view::npos) return false;
+  if (path.empty() || path.front() != '/' || has_nul(path)) return false;
   const auto parts = text::split(path, '/');
   return std::find(parts.begin(), parts.end(), "..") == parts.end();
 }
 
+// Both runtimes take a word they do not know for data and ignore it: a misspelt "ro" gives a writable mount.
+constexpr std::array<std::string_view, 29> kBindOptions{
+    "bind",        "rbind",      "ro",         "rw",          "nosuid",     "suid",       "nodev",   "dev",
+    "noexec",      "exec",       "sync",       "async",       "private",    "rprivate",   "slave",   "rslave",
+    "shared",      "rshared",    "unbindable", "runbindable", "relatime",   "norelatime", "noatime", "atime",
+    "strictatime", "nodiratime", "diratime",   "idmap",       "nosymfollow"};
+
+bool is_bind(const Mount& mount) {
+  const auto has = [&](const char* option) {
+    return std::find(mount.options.begin(), mount.options.end(), option) != mount.options.end();
+  };
+  return has("bind") || has("rbind");
+}
+
+Result<> validate_mount(const Mount& mount) {
+  if (!is_clean_path(mount.destination)) return bad("the mount destination", mount.destination);
+  if (normal_path(mount.destination) == "/") return bad("the mount destination", mount.destination);
+  if (mount.source.empty() || has_nul(mount.source)) return bad("the mount source", mount.source);
+  if (!is_bind(mount)) {
+    if (mount.type.empty() || mount.type == "bind") return bad("no option 'bind' for", mount.destination);
+    return {};
+  }
+  if (!is_clean_path(mount.source)) return bad("the mount source", mount.source);
+  for (const std::string& option : mount.options) {
+    const bool known = std::find(kBindOptions.begin(), kBindOptions.end(), option) != kBindOptions.end();
+    if (!known) return bad("the bind option", option);
+  }
+  return {};
+}
+
+Result<> validate_device(const DeviceEdit& device) {
+  if (!is_clean_path(device.path)) return bad("the device path", device.path);
+  const bool letters = device.access.find_first_not_of("rwm") == std::string::npos;
+  if (!letters || device.access.empty()) return bad("the device access", device.access);
+  // A negative number would be a wildcard in the rule.
+  if (device.major < 0 || device.minor < 0) return bad("a negative number for the device", device.path);
+  if (device.file_mode > 0777) return bad("more than permissions in the mode of", device.path);
+  return {};
+}
+
+Result<> validate_variable(const EnvEdit& variable) {
+  const bool bad_name = variable.name.empty() || variable.name.find('=') != std::string::npos;
+  if (bad_name || has_nul(variable.name)) return bad("the variable name", variable.name);
+  if (has_nul(variable.value)) return bad("a NUL in the variable", variable.name);
+  return {};
+}
+
 Result<> validate_hook(const HookEdit& hook) {
-  if (!is_clean_path(hook.path)) return bad("hook path", hook.path);
-  if (hook.args.empty() || hook.env.empty()) return bad("hook without args or env", hook.path);
-  if (hook.timeout_seconds < 0) return bad("hook time limit", hook.path);
+  if (!is_clean_path(hook.path)) return bad("the hook path", hook.path);
+  if (hook.args.empty()) return bad("no args for the hook", hook.path);
+  if (hook.env.empty()) return bad("no env for the hook", hook.path);
+  for (const std::string& entry : hook.env) {
+    if (entry.find('=') == std::string::npos || has_nul(entry)) return bad("the hook variable", entry);
+  }
+  if (std::any_of(hook.args.begin(), hook.args.end(), has_nul)) return bad("a NUL in args of", hook.path);
+  if (hook.timeout_seconds < 0) return bad("a negative time limit for the hook", hook.path);
+  return {};
+}
+
+Result<> validate_paths(const std::vector<std::string>& paths) {
+  const auto at = std::find_if_not(paths.begin(), paths.end(), is_clean_path);
+  if (at != paths.end()) return bad("the masked or read-only path", *at);
   return {};
 }
 
@@ -58,20 +142,16 @@ Result<> validate_hook(const HookEdit& hook) {
 bool ContainerEdits::empty() const { return *this == ContainerEdits{}; }
 
 Result<> merge(ContainerEdits& edits, ContainerEdits more) {
-  const auto by_path = [](const DeviceEdit& device) { return device.path; };
-  const auto by_destination = [](const Mount& mount) { return mount.destination; };
-  const auto by_name = [](const EnvEdit& variable) { return variable.name; };
-  const auto by_command = [](const HookEdit& hook) {
-    return text::cat({text::number(static_cast<std::uint64_t>(hook.stage)), " ", hook.path, " ",
-                      text::join(hook.args, " ")});
-  };
-  HAMI_CHECK(merge_list(edits.devices, std::move(more.devices), "device", by_path));
-  HAMI_CHECK(merge_list(edits.mounts, std::move(more.mounts), "mount", by_destination));
-  HAMI_CHECK(merge_list(edits.env, std::move(more.env), "variable", by_name));
-  HAMI_CHECK(merge_list(edits.hooks, std::move(more.hooks), "hook", by_command));
-  for (auto& [key, value] : more.annotations) {
+  HAMI_CHECK(merge_list(edits.devices, std::move(more.devices)));
+  HAMI_CHECK(merge_list(edits.mounts, std::move(more.mounts)));
+  HAMI_CHECK(merge_list(edits.env, std::move(more.env)));
+  HAMI_CHECK(merge_list(edits.hooks, std::move(more.hooks)));
+  for (const auto& [key, value] : more.annotations) {
     const auto [existing, added] = edits.annotations.emplace(key, value);
-    if (!added && existing->second != value) return conflict("annotation", key);
+    if (!added && existing->second != value) {
+      return conflict(text::cat({"annotation ", text::quote(key)}), text::quote(existing->second),
+                      text::quote(value));
+    }
   }
   merge_set(edits.additional_gids, more.additional_gids);
   merge_set(edits.masked_paths, more.masked_paths);
@@ -81,23 +161,15 @@ Result<> merge(ContainerEdits& edits, ContainerEdits more) {
 }
 
 Result<> validate(const ContainerEdits& edits) {
-  for (const DeviceEdit& device : edits.devices) {
-    if (!is_clean_path(device.path)) return bad("device path", device.path);
-    const bool letters = device.access.find_first_not_of("rwm") == std::string::npos;
-    if (!letters || device.access.empty()) return bad("device access", device.access);
-    if (device.major < 0 || device.minor < 0) return bad("device number", device.path);
-  }
-  for (const Mount& mount : edits.mounts) {
-    if (!is_clean_path(mount.destination)) return bad("mount destination", mount.destination);
-    if (mount.source.empty()) return bad("mount source", mount.destination);
-  }
-  for (const EnvEdit& variable : edits.env) {
-    const bool nul = (variable.name + variable.value).find('\0') != std::string::npos;
-    if (variable.name.empty() || variable.name.find('=') != std::string::npos || nul)
-      return bad("variable", variable.name);
-  }
+  for (const DeviceEdit& device : edits.devices) HAMI_CHECK(validate_device(device));
+  for (const Mount& mount : edits.mounts) HAMI_CHECK(validate_mount(mount));
+  for (const EnvEdit& variable : edits.env) HAMI_CHECK(validate_variable(variable));
   for (const HookEdit& hook : edits.hooks) HAMI_CHECK(validate_hook(hook));
-  return {};
+  for (const auto& [key, value] : edits.annotations) {
+    if (key.empty() || has_nul(key)) return bad("the annotation", key);
+  }
+  HAMI_CHECK(validate_paths(edits.masked_paths));
+  return validate_paths(edits.readonly_paths);
 }
 
 }  // namespace hami::oci

@@ -43,8 +43,8 @@ struct HookEdit {
   HookStage stage = HookStage::create_container;
   std::string path;
   std::vector<std::string> args;  // args[0] included
-  std::vector<std::string>
-      env;                  // never empty: without env a createContainer hook inherits the image's variables
+  // Never empty: without env a createContainer hook inherits the image's variables.
+  std::vector<std::string> env;
   int timeout_seconds = 0;  // 0: none
   friend bool operator==(const HookEdit&, const HookEdit&) = default;
 };
@@ -65,11 +65,13 @@ struct ContainerEdits {
 };
 
 // `more` after `edits`; an equal entry is kept once, a conflicting one (same device path with other numbers,
-// same mount destination with another source, same variable with another value) is an error that names both.
+// same mount destination with another source, same variable with another value) is an invalid_request that
+// shows both. After a failure `edits` has some of `more`.
 [[nodiscard]] Result<> merge(ContainerEdits& edits, ContainerEdits more);
 
-// Paths absolute and without "..", variable names without '=' and NUL, access letters known, hook paths
-// absolute with args and env, timeouts positive. Fails with internal: edits are ours, not the user's.
+// Paths absolute and without "..", bind mounts with options that every runtime knows (an unknown one would be
+// ignored, a misspelt "ro" too), variable names without '=' and NUL, access letters known, hook paths
+// absolute with args and env, time limits not negative. Fails with internal: edits are ours, not the user's.
 [[nodiscard]] Result<> validate(const ContainerEdits& edits);
 
 }  // namespace hami::oci

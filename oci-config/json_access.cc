@@ -81,6 +81,19 @@ Result<std::uint32_t> u32_member(JsonRef object, const char* name, std::uint32_t
   return static_cast<std::uint32_t>(number);
 }
 
+Result<std::map<std::string, std::string>> string_map_member(JsonRef root, const char* name) {
+  std::map<std::string, std::string> out;
+  HAMI_TRY(const JsonRef object, member_of(root, name, json_type_object, ""));
+  if (object == nullptr) return out;
+  json_object_object_foreach(object, key, value) {
+    if (!json_object_is_type(value, json_type_string)) {
+      return wrong_type(text::cat({name, ".", text::quote(key)}), "a string");
+    }
+    out.emplace(key, text_of(value));
+  }
+  return out;
+}
+
 std::string element_path(std::string_view path, std::size_t index) {
   return text::cat({path, "[", text::number(index), "]"});
 }

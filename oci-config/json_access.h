@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,9 @@ void end_if_out_of_memory(bool failed);
 // An unsigned 32-bit member, or `fallback` when absent.
 [[nodiscard]] Result<std::uint32_t> u32_member(JsonRef object, const char* name, std::uint32_t fallback,
                                                std::string_view path);
+
+// A member of the top object whose members are all strings; empty when absent.
+[[nodiscard]] Result<std::map<std::string, std::string>> string_map_member(JsonRef root, const char* name);
 
 // "process.env[3]": the path of an element, for messages.
 [[nodiscard]] std::string element_path(std::string_view path, std::size_t index);

@@ -1,39 +1,52 @@
 #include "oci-config/state.h"
 
+#include <climits>
+
 #include "oci-config/base/text.h"
 #include "oci-config/json_access.h"
 
 namespace hami::oci {
 
-Result<HookState> parse_state(std::string_view text) {
-  if (text.size() > kMaxStateBytes)
-    return fail(Errc::invalid_spec, "the container state is larger than 1 MiB");
+namespace {
+
+// A member that must be there and say something.
+Result<std::string> required(JsonRef root, const char* name) {
+  HAMI_TRY(auto value, string_member(root, name, ""));
+  if (value && !value->empty()) return *std::move(value);
+  return fail(Errc::invalid_spec, text::cat({name, " is missing"}));
+}
+
+Result<std::string> optional(JsonRef root, const char* name) {
+  HAMI_TRY(auto value, string_member(root, name, ""));
+  return std::move(value).value_or("");
+}
+
+Result<int> read_pid(JsonRef root) {
+  HAMI_TRY(const std::uint32_t pid, u32_member(root, "pid", 0, ""));
+  if (pid > INT_MAX) return wrong_type("pid", "a process number");
+  return static_cast<int>(pid);
+}
+
+Result<HookState> read_state(std::string_view text) {
+  if (text.size() > kMaxStateBytes) return fail(Errc::invalid_spec, "larger than 1 MiB");
   HAMI_TRY(const Document document, Document::parse(text));
   const JsonRef root = document.root();
   HookState state;
-  HAMI_TRY(auto version, string_member(root, "ociVersion", ""));
-  HAMI_TRY(auto id, string_member(root, "id", ""));
-  HAMI_TRY(auto status, string_member(root, "status", ""));
-  HAMI_TRY(auto bundle, string_member(root, "bundle", ""));
-  HAMI_TRY(auto rootfs, string_member(root, "root", ""));
-  if (!id || id->empty()) return fail(Errc::invalid_spec, "the container state has no id");
-  if (!bundle || bundle->empty()) return fail(Errc::invalid_spec, "the container state has no bundle");
-  state.oci_version = version.value_or("");
-  state.id = *std::move(id);
-  state.status = status.value_or("");
-  state.bundle = *std::move(bundle);
-  state.root = rootfs.value_or("");
+  HAMI_TRY(state.oci_version, optional(root, "ociVersion"));
+  HAMI_TRY(state.id, required(root, "id"));
+  HAMI_TRY(state.status, optional(root, "status"));
+  HAMI_TRY(state.bundle, required(root, "bundle"));
+  HAMI_TRY(state.root, optional(root, "root"));
+  HAMI_TRY(state.pid, read_pid(root));
+  HAMI_TRY(state.annotations, string_map_member(root, "annotations"));
+  return state;
+}
 
-  HAMI_TRY(const JsonRef pid, member_of(root, "pid", json_type_int, ""));
-  if (pid != nullptr) state.pid = json_object_get_int(pid);
-  HAMI_TRY(const JsonRef annotations, member_of(root, "annotations", json_type_object, ""));
-  if (annotations == nullptr) return state;
-  json_object_object_foreach(annotations, key, value) {
-    if (!json_object_is_type(value, json_type_string)) {
-      return wrong_type(text::cat({"annotations.", text::quote(key)}), "a string");
-    }
-    state.annotations.emplace(key, text_of(value));
-  }
+}  // namespace
+
+Result<HookState> parse_state(std::string_view text) {
+  auto state = read_state(text);
+  if (!state) return fail(std::move(state).error().within("read the container state"));
   return state;
 }
 

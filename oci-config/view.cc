@@ -23,18 +23,6 @@ Result<std::vector<std::string>> string_list(JsonRef object, const char* name, s
   return out;
 }
 
-Result<> read_annotations(JsonRef root, ContainerView& view) {
-  HAMI_TRY(const JsonRef annotations, member_of(root, "annotations", json_type_object, ""));
-  if (annotations == nullptr) return {};
-  json_object_object_foreach(annotations, key, value) {
-    if (!json_object_is_type(value, json_type_string)) {
-      return wrong_type(text::cat({"annotations.", text::quote(key)}), "a string");
-    }
-    view.annotations.emplace(key, text_of(value));
-  }
-  return {};
-}
-
 Result<> read_process(JsonRef root, ContainerView& view) {
   HAMI_TRY(const JsonRef process, member_of(root, "process", json_type_object, ""));
   view.has_process = process != nullptr;
@@ -165,20 +153,12 @@ bool ContainerView::is_kubernetes() const {
 Result<ContainerView> view(const Document& document) {
   ContainerView view;
   const JsonRef root = document.root();
-  HAMI_CHECK(read_annotations(root, view));
+  HAMI_TRY(view.annotations, string_map_member(root, "annotations"));
   HAMI_CHECK(read_process(root, view));
   HAMI_CHECK(read_root(root, view));
   HAMI_CHECK(read_mounts(root, view));
   HAMI_CHECK(read_linux(root, view));
   return view;
-}
-
-bool may_contain(std::string_view text, const std::vector<std::string_view>& needles) {
-  // An escaped character could hide a needle; only '\u' can spell a letter or '/' differently, and '\/' a
-  // slash.
-  if (text.find("\\u") != std::string_view::npos || text.find("\\/") != std::string_view::npos) return true;
-  return std::any_of(needles.begin(), needles.end(),
-                     [text](std::string_view needle) { return text.find(needle) != std::string_view::npos; });
 }
 
 }  // namespace hami::oci

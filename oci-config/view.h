@@ -32,7 +32,9 @@ struct IdMapping {
 struct ContainerView {
   std::map<std::string, std::string> annotations;
   // process.env in order, split at the first '='. Of several entries with one name the last one counts, as in
-  // runc and crun; `env` keeps all of them so that a device plugin's earlier value can still be seen.
+  // runc and crun; `env` keeps all of them so that a device plugin's earlier value can still be seen. An
+  // entry without '=' is a name with an empty value: whether it is allowed is for the low-level runtime to
+  // say.
   std::vector<std::pair<std::string, std::string>> env;
   std::string rootfs;  // root.path as written: absolute, or relative to the bundle
   bool rootfs_readonly = false;
@@ -57,12 +59,13 @@ struct ContainerView {
   [[nodiscard]] bool is_kubernetes() const;
 };
 
+// Fails with invalid_spec when something it reads has the wrong type; other members may be anything.
 [[nodiscard]] Result<ContainerView> view(const Document& document);
 
-// Cheap test on the raw text, before any parsing: false means that no member or value that could be a request
-// for a device is in there (neither "/gpu"-like resource keys nor vendor variables of `needles`), so the
-// bundle can be handed on unread. Never false for a bundle that has a request: JSON escapes in the text make
-// it answer true.
+// Cheap test on the raw text of a document, before any parsing. False means that no string in it contains one
+// of `needles`, so a bundle can be handed on unread; true may be wrong. JSON can spell a needle with escapes:
+// an escape that could stand for a byte of a needle makes the answer true, the \u0026 that Go writes for '&'
+// does not.
 [[nodiscard]] bool may_contain(std::string_view text, const std::vector<std::string_view>& needles);
 
 }  // namespace hami::oci
