@@ -1,0 +1,18 @@
+// The createContainer stage: what needs the container's mount namespace.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "oci-config/base/result.h"
+#include "oci-config/state.h"
+
+namespace hami::hook {
+
+// Host path of the root file system: the state's `root` (crun), else root.path of the bundle's config.json.
+[[nodiscard]] Result<std::string> rootfs_path(const oci::HookState& state);
+
+// Carries out the plan in the container whose state is `state_text`. Running it twice changes nothing more.
+[[nodiscard]] Result<> create_container(const std::string& plan_path, std::string_view state_text);
+
+}  // namespace hami::hook

@@ -1,0 +1,34 @@
+#include "hook/release.h"
+
+#include <sys/stat.h>
+
+#include "oci-config/base/text.h"
+#include "runtime-shim/state/ledger.h"
+
+namespace hami::hook {
+
+namespace {
+
+// The characters of lease keys; the key becomes a file name.
+bool is_key(const std::string& key) {
+  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+  return !key.empty() && key != "." && key != ".." && key.size() < 256 &&
+         key.find_first_not_of(kAllowed) == std::string::npos;
+}
+
+bool is_directory(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+}  // namespace
+
+Result<> release(const std::string& key, const std::string& state_dir) {
+  if (!is_key(key)) return fail(Errc::invalid_config, text::cat({text::quote(key), " is not a lease key"}));
+  // Opening a ledger makes one; after a wiped state directory nothing should come back.
+  if (!is_directory(state_dir + "/ledger")) return {};
+  HAMI_TRY(auto ledger, state::Ledger::open(state_dir));
+  return ledger.release(key);
+}
+
+}  // namespace hami::hook
