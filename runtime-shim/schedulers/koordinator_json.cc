@@ -1,0 +1,61 @@
+#include <json-c/json.h>
+
+#include "oci-config/base/text.h"
+#include "runtime-shim/schedulers/json_reader.h"
+#include "runtime-shim/schedulers/neighbours.h"
+
+namespace hami::schedulers {
+
+namespace {
+
+constexpr std::string_view kWhat = "scheduling.koordinator.sh/device-allocated";
+
+// Kubernetes quantities of percent are plain numbers.
+Result<std::optional<std::uint32_t>> percent(const JsonReader& resources, const char* name) {
+  const std::string written = resources.amount(name);
+  if (written.empty()) return std::optional<std::uint32_t>{};
+  const auto value = text::parse_u64(written);
+  if (value && *value <= 100000) return std::optional<std::uint32_t>(static_cast<std::uint32_t>(*value));
+  return resources.error(text::cat({"has a bad ", name, " ", text::quote(written, 40)}));
+}
+
+Result<KoordinatorDevice> read_device(const std::string& type, const JsonReader& entry) {
+  KoordinatorDevice device;
+  device.type = type;
+  HAMI_TRY(device.minor, entry.number("minor"));
+  if (entry.has("id")) {
+    HAMI_TRY(device.id, entry.text("id"));
+  }
+  if (!entry.has("resources")) return device;
+  HAMI_TRY(const JsonReader resources, entry.object("resources"));
+  HAMI_TRY(device.core, percent(resources, "koordinator.sh/gpu-core"));
+  HAMI_TRY(device.memory_ratio, percent(resources, "koordinator.sh/gpu-memory-ratio"));
+  const std::string memory = resources.amount("koordinator.sh/gpu-memory");
+  if (memory.empty()) return device;
+  auto bytes = parse_bytes(memory);
+  if (!bytes)
+    return resources.error(text::cat({"has a bad koordinator.sh/gpu-memory ", text::quote(memory, 40)}));
+  device.memory = *bytes;
+  return device;
+}
+
+}  // namespace
+
+Result<std::vector<KoordinatorDevice>> parse_koordinator(std::string_view json) {
+  HAMI_TRY(const JsonText parsed, parse_json(json, kWhat));
+  if (!json_object_is_type(parsed.get(), json_type_object)) {
+    return fail(Errc::invalid_request, text::cat({kWhat, ": not an object"}));
+  }
+  std::vector<KoordinatorDevice> out;
+  json_object_object_foreach(parsed.get(), type, list) {
+    if (list == nullptr) continue;
+    HAMI_TRY(const auto entries, array_of(list, text::cat({kWhat, ": ", type})));
+    for (const JsonReader& entry : entries) {
+      HAMI_TRY(auto device, read_device(type, entry));
+      out.push_back(std::move(device));
+    }
+  }
+  return out;
+}
+
+}  // namespace hami::schedulers

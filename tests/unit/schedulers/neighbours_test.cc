@@ -1,0 +1,49 @@
+#include "runtime-shim/schedulers/neighbours.h"
+
+#include <gtest/gtest.h>
+
+namespace hami::schedulers {
+namespace {
+
+TEST(Koordinator, ReadsThePodsDevices) {
+  const auto got = parse_koordinator(
+      R"({"gpu":[{"minor":1,"resources":{"koordinator.sh/gpu-core":"50","koordinator.sh/gpu-memory":"16Gi",)"
+      R"("koordinator.sh/gpu-memory-ratio":50}},{"minor":2,"id":"GPU-b"}],"rdma":null})");
+
+  ASSERT_TRUE(got) << got.error().message;
+  ASSERT_EQ(got->size(), 2U);
+  EXPECT_EQ(got->at(0), (KoordinatorDevice{"gpu", 1, "", 50, Bytes{17179869184}, 50}));
+  EXPECT_EQ(got->at(1).id, "GPU-b");
+}
+
+TEST(Koordinator, RefusesWhatIsNotItsShape) {
+  for (const char* json : {"[]", "{", R"({"gpu":[{}]})", R"({"gpu":{}})", R"({"gpu":[{"minor":-1}]})",
+                           R"({"gpu":[{"minor":1,"resources":{"koordinator.sh/gpu-core":"a"}}]})",
+                           R"({"gpu":[{"minor":1,"resources":{"koordinator.sh/gpu-memory":"1e3"}}]})"}) {
+    EXPECT_FALSE(parse_koordinator(json)) << json;
+  }
+}
+
+TEST(GpuManager, ReadsSharesInItsOwnUnits) {
+  const auto got = parse_gpu_manager({{"tencent.com/vcuda-core", "30"},
+                                      {"tencent.com/vcuda-memory", "20"},
+                                      {"tencent.com/predicate-gpu-idx-1", "0,3"}},
+                                     1);
+
+  ASSERT_TRUE(got);
+  ASSERT_TRUE(got->has_value());
+  EXPECT_EQ((*got)->memory().value, 5368709120U);
+  EXPECT_EQ((*got)->minors, (std::vector<std::uint32_t>{0, 3}));
+  EXPECT_FALSE((*got)->is_whole_cards());
+}
+
+TEST(GpuManager, KnowsWholeCardsAndRefusesOddShares) {
+  EXPECT_TRUE((*parse_gpu_manager({{"tencent.com/vcuda-core", "200"}}, 0))->is_whole_cards());
+  EXPECT_FALSE(parse_gpu_manager({{"tencent.com/vcuda-core", "150"}}, 0));
+  EXPECT_FALSE(parse_gpu_manager({{"tencent.com/vcuda-core", "-1"}}, 0));
+  EXPECT_FALSE(parse_gpu_manager({{"tencent.com/predicate-gpu-idx-0", "1,x"}}, 0));
+  EXPECT_FALSE(parse_gpu_manager({{"other", "1"}}, 0)->has_value());
+}
+
+}  // namespace
+}  // namespace hami::schedulers
