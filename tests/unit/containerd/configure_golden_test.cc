@@ -1,4 +1,5 @@
 // Every folder of tests/golden/configure: the file before, the options, and the file after.
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
