@@ -87,7 +87,7 @@ void apply_variable(JsonRef env, const EnvEdit& edit) {
   }
   JsonPtr kept;
   if (edit.op == EnvEdit::Op::set_default && first) {
-    kept = JsonPtr(json_object_get(last));
+    kept = new_string(view_of(last));
   } else if (edit.op != EnvEdit::Op::unset) {
     kept = new_string(text::cat({edit.name, "=", edit.value}));
   }

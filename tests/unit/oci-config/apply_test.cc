@@ -95,27 +95,147 @@ TEST(Apply, DropsForeignHooksByTheirName) {
   EXPECT_EQ(applied(spec, edits), R"({"hooks":{"prestart":[{"path":"/usr/bin/other"}]}})");
 }
 
-TEST(Merge, KeepsEqualEntriesOnceAndRefusesConflicts) {
-  ContainerEdits edits = some_edits();
-  ASSERT_TRUE(merge(edits, some_edits()));
-  EXPECT_EQ(edits, some_edits());
+struct Overlap {
+  const char* destination;
+  const char* source;
+  bool refused;
+};
 
-  ContainerEdits other;
-  other.devices = {{"/dev/nvidia0", DeviceType::character, 195, 1, 0666, {}, {}, "rw"}};
-  const auto result = merge(edits, other);
+class Overlaps : public testing::TestWithParam<Overlap> {};
 
-  ASSERT_FALSE(result);
-  EXPECT_NE(result.error().message.find("device '/dev/nvidia0'"), std::string::npos);
+TEST_P(Overlaps, WithOurMountsAreRefusedUnlessTheyAreOurs) {
+  const Overlap& mount = GetParam();
+  const std::string spec = std::string(R"({"process":{},"mounts":[{"destination":")") + mount.destination +
+                           R"(","source":")" + mount.source + R"("}]})";
+
+  const std::string got = applied(spec, some_edits());
+
+  EXPECT_EQ(got.find("error: the container mounts") == 0, mount.refused) << got;
 }
 
-TEST(Validate, RefusesEditsThatCouldLeaveTheirPlace) {
+INSTANTIATE_TEST_SUITE_P(
+    All, Overlaps,
+    testing::Values(Overlap{"/usr/local/vgpu", "/evil", true}, Overlap{"/usr/local/vgpu/", "/evil", true},
+                    Overlap{"/usr//local/./vgpu", "/evil", true},
+                    Overlap{"/usr/local/x/../vgpu/libvgpu.so", "/evil", true},
+                    Overlap{"/../usr/local/vgpu", "/evil", true}, Overlap{"usr/local/vgpu", "/evil", true},
+                    Overlap{"/usr/local/vgpu/libvgpu.so", "/evil", true},
+                    Overlap{"/usr/local/vgpu/libvgpu.so", "/host/dir", true},
+                    Overlap{"/usr/local/vgpu/new", "/host/dir", true},
+                    Overlap{"/usr/local/vgpu/libvgpu.so", "/host/libvgpu.so", false},
+                    Overlap{"/usr/local/vgpu/", "/host/dir", false}, Overlap{"/usr/local", "/mine", false},
+                    Overlap{"/usr/local/vgpu2", "/mine", false}, Overlap{"/", "/mine", false},
+                    Overlap{"/proc", "proc", false}));
+
+TEST(Apply, LeavesRulesOfTheContainerThatGiveMoreThanOurs) {
   ContainerEdits edits;
-  edits.mounts = {{"/a/../b", "/x", "bind", {"bind"}}};
-  EXPECT_FALSE(validate(edits));
-  edits.mounts = {};
-  edits.hooks = {{HookStage::poststop, "/h", {"h"}, {}, 0}};
-  EXPECT_FALSE(validate(edits));
-  EXPECT_TRUE(validate(some_edits()));
+  edits.devices = some_edits().devices;
+  const std::string rule = R"({"allow":true,"type":"c","major":195,"minor":0,"access":"rwm"})";
+
+  const std::string got = applied(R"({"linux":{"resources":{"devices":[)" + rule + "]}}}", edits);
+
+  EXPECT_NE(got.find("[" + rule + R"(,{"allow":true,"type":"c","major":195,"minor":0,"access":"rw"}])"),
+            std::string::npos)
+      << got;
+}
+
+TEST(Apply, ReplacesANodeOfTheContainerAtOurPath) {
+  ContainerEdits edits;
+  edits.devices = some_edits().devices;
+
+  const std::string got =
+      applied(R"({"linux":{"devices":[{"path":"/dev//nvidia0","major":1},{"path":"/dev/x"}]}})", edits);
+
+  EXPECT_NE(got.find(R"("devices":[{"path":"/dev/x"},{"path":"/dev/nvidia0","type":"c",)"), std::string::npos)
+      << got;
+}
+
+TEST(Apply, LeavesOneEntryPerVariableThatItNames) {
+  ContainerEdits edits;
+  edits.env = {{"SET", "new", EnvEdit::Op::set},
+               {"DEFAULT", "new", EnvEdit::Op::set_default},
+               {"GONE", "", EnvEdit::Op::unset},
+               {"ABSENT", "", EnvEdit::Op::unset},
+               {"BARE", "new", EnvEdit::Op::set}};
+
+  EXPECT_EQ(
+      applied(
+          R"({"process":{"env":["SET=1","X=1","DEFAULT=1","GONE=1","SET=2","DEFAULT=2","X=2","GONE","BARE",7]}})",
+          edits),
+      R"({"process":{"env":["SET=new","X=1","DEFAULT=2","X=2","BARE=new",7]}})");
+}
+
+TEST(Apply, DoesNotTakeABeginningOfANameForIt) {
+  ContainerEdits edits;
+  edits.env = {{"A", "new", EnvEdit::Op::set}};
+
+  EXPECT_EQ(applied(R"({"process":{"env":["AB=1","=A","a=1"]}})", edits),
+            R"({"process":{"env":["AB=1","=A","a=1","A=new"]}})");
+}
+
+// A quadratic removal would take minutes here.
+TEST(Apply, TakesALongEnvironmentInNoTime) {
+  ContainerEdits edits;
+  edits.env = {{"A", "", EnvEdit::Op::unset}};
+  std::string env;
+  for (int i = 0; i < 200000; ++i) env += R"("A=1","B=1",)";
+
+  const std::string got = applied(R"({"process":{"env":[)" + env + R"("A"]}})", edits);
+
+  EXPECT_EQ(got.find("A=1"), std::string::npos);
+}
+
+TEST(Apply, NamesEveryMemberThatHasTheWrongType) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"process":{},"linux":[]})", "error: linux is not an object"},
+      {R"({"process":{},"linux":{"devices":{}}})", "error: linux.devices is not an array"},
+      {R"({"process":{},"linux":{"resources":7}})", "error: linux.resources is not an object"},
+      {R"({"process":{},"linux":{"resources":{"devices":"x"}}})",
+       "error: linux.resources.devices is not an array"},
+      {R"({"process":{},"linux":{"maskedPaths":{}}})", "error: linux.maskedPaths is not an array"},
+      {R"({"process":{},"mounts":{}})", "error: mounts is not an array"},
+      {R"({"process":{},"hooks":[]})", "error: hooks is not an object"},
+      {R"({"process":{},"hooks":{"createContainer":{}}})", "error: hooks.createContainer is not an array"},
+      {R"({"process":{},"annotations":[]})", "error: annotations is not an object"},
+      {R"({"process":[]})", "error: process is not an object"},
+      {R"({"process":{"user":1}})", "error: process.user is not an object"},
+      {R"({"process":{"user":{"additionalGids":1}}})", "error: process.user.additionalGids is not an array"},
+      {R"({"process":null})", "error: process is missing"},
+  };
+  for (const auto& [spec, message] : cases) EXPECT_EQ(applied(spec, some_edits()), message) << spec;
+}
+
+TEST(Apply, SurvivesElementsOfTheWrongType) {
+  const std::string got = applied(
+      R"({"process":{"env":[1,null,[]],"user":{"additionalGids":["x",null]}},"mounts":[1,null,{"destination":3}],)"
+      R"("hooks":{"createContainer":[null,1,{"path":1,"args":1}]},)"
+      R"("linux":{"devices":[null,"x",{"path":1}],"resources":{"devices":[null,1,{"allow":"x"}]},"maskedPaths":[1]}})",
+      some_edits());
+
+  EXPECT_EQ(got.find("error"), std::string::npos) << got;
+  EXPECT_EQ(applied(got, some_edits()), got);
+}
+
+TEST(Apply, DropHooksLooksAtTheWholeLastComponent) {
+  ContainerEdits edits;
+  edits.drop_hooks = {"hook"};
+
+  EXPECT_EQ(
+      applied(
+          R"({"hooks":{"poststop":[{"path":"hook"},{"path":"/a/hook"},{"path":"/hook/a"},{"path":"/xhook"}]}})",
+          edits),
+      R"({"hooks":{"poststop":[{"path":"/hook/a"},{"path":"/xhook"}]}})");
+}
+
+TEST(Apply, HooksWithOtherArgumentsAreOtherHooks) {
+  ContainerEdits edits;
+  edits.hooks = {{HookStage::poststop, "/h", {"h", "b"}, {"A=1"}, 0}};
+
+  EXPECT_EQ(
+      applied(
+          R"({"hooks":{"poststop":[{"path":"/h","args":["h","a"]},{"path":"/h","args":["h","b"],"env":[]}]}})",
+          edits),
+      R"({"hooks":{"poststop":[{"path":"/h","args":["h","a"]},{"path":"/h","args":["h","b"],"env":["A=1"]}]}})");
 }
 
 }  // namespace

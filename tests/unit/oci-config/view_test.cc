@@ -4,8 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include "oci-config/state.h"
-
 namespace hami::oci {
 namespace {
 
@@ -51,22 +49,70 @@ TEST(View, AcceptsABundleWithoutProcess) {
   EXPECT_FALSE(got->has_process);
 }
 
-TEST(MayContain, FindsNeedlesAlsoWhenEscapesCouldHideThem) {
-  EXPECT_TRUE(may_contain(R"({"a":"HAMI_RESOURCES=x"})", {"HAMI_RESOURCES"}));
-  EXPECT_TRUE(may_contain(R"({"a":"\u0048AMI_RESOURCES=x"})", {"HAMI_RESOURCES"}));
-  EXPECT_FALSE(may_contain(R"({"a":"PATH=/bin"})", {"HAMI_RESOURCES", "VISIBLE_DEVICES"}));
+TEST(View, ChecksTheTypeOfEverythingItReads) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"annotations":[]})", "annotations is not an object"},
+      {R"({"annotations":{"a":null}})", "annotations.'a' is not a string"},
+      {R"({"process":{"env":"A=1"}})", "process.env is not an array"},
+      {R"({"process":{"env":[null]}})", "process.env[0] is not a string"},
+      {R"({"process":{"user":[]}})", "process.user is not an object"},
+      {R"({"process":{"user":{"uid":-1}}})", "process.user.uid is not between 0 and 4294967295"},
+      {R"({"process":{"user":{"gid":4294967296}}})", "process.user.gid is not between 0 and 4294967295"},
+      {R"({"process":{"user":{"gid":18446744073709551615}}})",
+       "process.user.gid is not between 0 and 4294967295"},
+      {R"({"process":{"user":{"uid":1.0}}})", "process.user.uid is not an integer"},
+      {R"({"process":{"capabilities":[]}})", "process.capabilities is not an object"},
+      {R"({"process":{"capabilities":{"bounding":[1]}}})",
+       "process.capabilities.bounding[0] is not a string"},
+      {R"({"root":"rootfs"})", "root is not an object"},
+      {R"({"root":{"path":1}})", "root.path is not a string"},
+      {R"({"root":{"readonly":"yes"}})", "root.readonly is not true or false"},
+      {R"({"mounts":{}})", "mounts is not an array"},
+      {R"({"mounts":["x"]})", "mounts[0] is not an object"},
+      {R"({"mounts":[{"destination":"/d","options":"ro"}]})", "mounts[0].options is not an array"},
+      {R"({"linux":{"namespaces":[1]}})", "linux.namespaces[0] is not an object"},
+      {R"({"linux":{"namespaces":[{"type":1}]}})", "linux.namespaces[0].type is not a string"},
+      {R"({"linux":{"uidMappings":[{"hostID":"x"}]}})", "linux.uidMappings[0].hostID is not an integer"},
+      {R"({"linux":{"gidMappings":[[]]}})", "linux.gidMappings[0] is not an object"},
+      {R"({"linux":{"devices":[null]}})", "linux.devices[0] is not an object"},
+      {R"({"linux":{"devices":[{"path":[]}]}})", "linux.devices[0].path is not a string"},
+      {R"({"linux":{"cgroupsPath":1}})", "linux.cgroupsPath is not a string"},
+  };
+  for (const auto& [spec, message] : cases) {
+    const auto got = view_of(spec);
+    ASSERT_FALSE(got) << spec;
+    EXPECT_EQ(got.error().code, Errc::invalid_spec) << spec;
+    EXPECT_EQ(got.error().message, message);
+  }
 }
 
-TEST(State, ReadsWhatARuntimeTellsItsHooks) {
-  const auto got = parse_state(
-      R"({"ociVersion":"1.0","id":"x","pid":12,"status":"creating","bundle":"/b","annotations":{"k":"v"}})");
+TEST(View, DoesNotMindWhatItDoesNotRead) {
+  EXPECT_TRUE(view_of(
+      R"({"ociVersion":7,"hooks":1,"process":{"args":{},"rlimits":0},"linux":{"seccomp":[],"x":1}})"));
+}
+
+TEST(View, TakesNullForAbsent) {
+  const auto got = view_of(R"({"process":null,"root":null,"mounts":null,"annotations":null,"linux":null})");
+
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_FALSE(got->has_process);
+}
+
+TEST(View, KeepsNulAndEmptyNamesInTheEnvironment) {
+  const auto got = view_of(R"({"process":{"env":["A=\u0000b","=x",""]}})");
 
   ASSERT_TRUE(got);
-  EXPECT_EQ(got->id, "x");
-  EXPECT_EQ(got->pid, 12);
-  EXPECT_EQ(got->annotations.at("k"), "v");
-  EXPECT_FALSE(parse_state("{}"));
-  EXPECT_FALSE(parse_state(R"({"id":7,"bundle":"/b"})"));
+  EXPECT_EQ(got->env_value("A"), std::string_view("\0b", 2));
+  EXPECT_EQ(got->env.at(1), (std::pair<std::string, std::string>{"", "x"}));
+  EXPECT_EQ(got->env_value("B"), std::nullopt);
+}
+
+TEST(View, KnowsASandboxOfEachEngine) {
+  EXPECT_TRUE(view_of(R"({"annotations":{"io.kubernetes.cri.container-type":"sandbox"}})")->is_sandbox());
+  EXPECT_TRUE(view_of(R"({"annotations":{"io.kubernetes.cri-o.ContainerType":"sandbox"}})")->is_sandbox());
+  EXPECT_TRUE(view_of(R"({"annotations":{"io.kubernetes.docker.type":"podsandbox"}})")->is_sandbox());
+  EXPECT_FALSE(view_of(R"({"annotations":{"io.kubernetes.cri-o.ContainerType":"container"}})")->is_sandbox());
+  EXPECT_FALSE(view_of(R"({"annotations":{"io.kubernetes.cri-o.Created":"x"}})")->is_kubernetes());
 }
 
 }  // namespace
