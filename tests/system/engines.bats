@@ -31,19 +31,22 @@ setup() { fresh_test_dir; }
   assert_equal "$(getconf PAGESIZE)" "$out"
 }
 
-@test "dockerd and containerd run a container on this machine" {
-  start_docker
+@test "dockerd runs a container on this machine" {
+  start_docker ".runtimes.tested.path = \"$(command -v "$HAMI_LOW_LEVEL")\""
   import_image "$F/rootfs" hami-test:1
 
-  try docker_run --rm hami-test:1 sh -c 'echo hello; exit 42'
+  try docker_run --runtime=tested --rm hami-test:1 sh -c 'echo hello; exit 42'
+
   assert_status 42
   assert_equal hello "$out"
+}
 
+@test "containerd runs a container on this machine" {
   start_containerd
-  private_docker save hami-test:1 >"$T/image.tar"
-  private_ctr image import "$T/image.tar"
+  import_ctr_image "$F/rootfs" docker.io/library/hami-test:1
 
-  try private_ctr run --rm --runc-binary "$(command -v runc)" docker.io/library/hami-test:1 one sh -c 'echo hello; exit 42'
+  try private_ctr run --rm --runc-binary "$(command -v "$HAMI_LOW_LEVEL")" docker.io/library/hami-test:1 one sh -c 'echo hello; exit 42'
+
   assert_status 42
   assert_equal hello "$out"
 }

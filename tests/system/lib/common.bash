@@ -89,6 +89,8 @@ wait_for() {
   done
 }
 
+process_ended() { [ ! -e "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"; }
+
 # background LOG COMMAND...: starts a daemon of this test file; its pid is in $!. The end of the run's PID namespace ends it.
 background() {
   "${@:2}" >"$1" 2>&1 </dev/null 3>&- &

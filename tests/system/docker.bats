@@ -1,0 +1,171 @@
+# docker run --runtime=hami on a real dockerd: what its users see.
+
+load lib/common
+load lib/rootfs
+load lib/bundle
+load lib/node
+load lib/docker
+
+setup_file() {
+  make_node
+  make_glibc_rootfs "$F/rootfs" "$CLIENT"
+  make_busybox_rootfs "$F/busybox"
+  use_config "$F/config.toml" "$F/state"
+  start_docker ".runtimes.hami.path = \"$HAMI\""
+  import_image "$F/rootfs" hami-test:1
+  import_image "$F/busybox" hami-busybox:1
+  import_image "$F/rootfs" hami-env:1 'ENV NVIDIA_VISIBLE_DEVICES=all' 'ENV LD_PRELOAD=/tmp/evil.so'
+}
+
+setup() {
+  fresh_test_dir
+  STATE=$F/state
+}
+
+teardown() {
+  local ids
+  ids=$(private_docker ps -aq)
+  # shellcheck disable=SC2086
+  [ -z "$ids" ] || private_docker rm -f $ids >/dev/null
+}
+
+hami_docker_run() { docker_run --runtime=hami "$@"; }
+
+no_lease() { [ -z "$(leases)" ]; }
+
+SLICE=(-e HAMI_RESOURCES=nvidia.com/gpu=1,nvidia.com/gpumem=3000)
+
+@test "docker run IMAGE nvidia-smi shows the slice" {
+  try hami_docker_run --rm "${SLICE[@]}" hami-test:1 nvidia-smi
+  assert_status 0
+  assert_in "0MiB / 3000MiB" "$out"
+  assert_equal "" "$err"
+}
+
+@test "memory is held to the slice" {
+  try hami_docker_run --rm "${SLICE[@]}" hami-test:1 client alloc 2048 2048
+  assert_status 0
+  assert_in "2048 MiB: CUDA_SUCCESS" "$out"
+  assert_in "2048 MiB: CUDA_ERROR_OUT_OF_MEMORY" "$out"
+}
+
+@test "the program's exit status is docker's" {
+  try hami_docker_run --rm "${SLICE[@]}" hami-test:1 sh -c 'exit 42'
+  assert_status 42
+  try hami_docker_run --rm "${SLICE[@]}" hami-test:1 /missing/program
+  assert_status 127
+}
+
+@test "--rm and docker rm give the slice back" {
+  hami_docker_run --rm "${SLICE[@]}" hami-test:1 true
+  wait_for 10 no_lease
+
+  hami_docker_run -d --name kept "${SLICE[@]}" hami-test:1 sleep 100000
+  assert_leases 1
+  private_docker rm -f kept
+  wait_for 10 no_lease
+  assert_equal "" "$(ls "$STATE/containers")"
+}
+
+@test "a stopped container holds nothing, and start and restart take a slice again" {
+  hami_docker_run -d --name one "${SLICE[@]}" hami-test:1 sleep 100000
+  private_docker stop -t 0 one
+  wait_for 10 no_lease
+
+  private_docker start one
+  assert_leases 1
+  private_docker restart -t 0 one
+  assert_leases 1
+  try private_docker exec one nvidia-smi
+  assert_in "0MiB / 3000MiB" "$out"
+}
+
+@test "a refusal is our sentence, status 125, and leaves nothing" {
+  try hami_docker_run --rm -e HAMI_RESOURCES=nvidia.com/gpu=1,nvidia.com/gpumem=9000000 hami-test:1 true
+
+  assert_status 125
+  assert_in "OCI runtime create failed: hami-runtime: " "$err"
+  assert_in 9000000 "$err"
+  assert_not_in "did not terminate" "$err"
+  assert_not_in "unable to retrieve" "$err"
+  assert_leases 0
+  assert_equal "" "$(private_docker ps -aq)"
+}
+
+@test "the node's memory is counted over containers: what does not fit is refused until one goes" {
+  hami_docker_run -d --name one -e HAMI_RESOURCES="nvidia.com/gpu=2,nvidia.com/gpumem=$((CARD_MIB - 1000))" \
+    hami-test:1 sleep 100000
+  try hami_docker_run --rm "${SLICE[@]}" hami-test:1 true
+  assert_status 125
+  assert_in "hami-runtime: " "$err"
+
+  private_docker rm -f one
+  try hami_docker_run --rm "${SLICE[@]}" hami-test:1 true
+  assert_status 0
+}
+
+@test "an image without glibc is refused with the reason" {
+  try hami_docker_run --rm "${SLICE[@]}" hami-busybox:1 true
+  assert_status 125
+  assert_in glibc "$err"
+}
+
+@test "a container without a request runs as under runc" {
+  try docker_run --rm hami-test:1 sh -c 'env | sort | grep -v HOSTNAME; ls /dev; cat /proc/self/mounts | cut -d" " -f2-3 | sort'
+  local expected=$out
+  try hami_docker_run --rm hami-test:1 sh -c 'env | sort | grep -v HOSTNAME; ls /dev; cat /proc/self/mounts | cut -d" " -f2-3 | sort'
+  assert_status 0
+  assert_equal "$expected" "$out"
+  assert_leases 0
+}
+
+@test "top, exec, pause, logs and inspect work" {
+  hami_docker_run -d --name one "${SLICE[@]}" hami-test:1 sh -c 'echo to-log; exec sleep 100000'
+  try private_docker top one
+  assert_in "sleep 100000" "$out"
+  try private_docker exec one sh -c 'exit 9'
+  assert_status 9
+  private_docker pause one
+  private_docker unpause one
+  assert_equal to-log "$(private_docker logs one)"
+  assert_equal true "$(private_docker inspect --format '{{.State.Running}}' one)"
+}
+
+@test "a terminal works" {
+  need script
+  try script -qec "docker --host unix://$DOCKER_SOCKET run --network none --runtime=hami --rm -t ${SLICE[*]} hami-test:1 tty" /dev/null
+  assert_in /dev/pts/ "$out"
+}
+
+@test "hostile environment of an image runs nothing on the host" {
+  try hami_docker_run --rm "${SLICE[@]}" hami-env:1 true
+  assert_status 0
+  assert_leases 0
+}
+
+@test "--restart=always takes and gives slices without losing one" {
+  hami_docker_run -d --name loop --restart=always "${SLICE[@]}" hami-test:1 sh -c 'exit 1'
+  wait_for 30 restarted_three_times loop
+  [ "$(leases | wc -l)" -le 1 ] || explain "more than one lease: $(leases)"
+  private_docker rm -f loop
+  wait_for 10 no_lease
+}
+
+restarted_three_times() { [ "$(private_docker inspect --format '{{.RestartCount}}' "$1")" -ge 3 ]; }
+
+@test "a shim killed with SIGKILL loses no slice for ever" {
+  hami_docker_run -d --name one -e HAMI_RESOURCES="nvidia.com/gpu=2,nvidia.com/gpumem=$((CARD_MIB - 1000))" \
+    hami-test:1 sleep 100000
+  local id pid shim
+  id=$(private_docker inspect --format '{{.Id}}' one)
+  pid=$(private_docker inspect --format '{{.State.Pid}}' one)
+  shim=$(awk '{ print $4 }' "/proc/$pid/stat")
+  kill -KILL "$shim"
+  wait_for 20 not_running one
+  private_docker rm -f one
+
+  try hami_docker_run --rm "${SLICE[@]}" hami-test:1 true
+  assert_status 0
+}
+
+not_running() { [ "$(private_docker inspect --format '{{.State.Running}}' "$1")" = false ]; }

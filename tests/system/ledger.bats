@@ -1,0 +1,192 @@
+# The node ledger under violence: killed runtimes, lost containers, a reboot, many creates at once.
+
+load lib/common
+load lib/rootfs
+load lib/bundle
+load lib/node
+
+setup_file() {
+  make_node
+  make_glibc_rootfs "$F/rootfs" "$CLIENT"
+}
+
+setup() {
+  fresh_test_dir
+  use_config "$T/config.toml" "$T/state"
+}
+
+teardown() {
+  local id
+  for id in $(low_level list -q 2>/dev/null); do low_level delete --force "$id" || true; done
+}
+
+# whole_node_bundle NAME COMMAND...: a bundle that asks for all of both cards.
+whole_node_bundle() {
+  make_bundle "$T/$1" "$F/rootfs" "${@:2}"
+  annotate "$T/$1" nvidia.com/gpu=2 nvidia.com/gpumem="$CARD_MIB"
+}
+
+# assert_node_is_free: the whole node can be had by one container.
+assert_node_is_free() {
+  whole_node_bundle probe true
+  try hami run --bundle "$T/probe" probe
+  assert_status 0
+  rm -rf "$T/probe"
+}
+
+@test "a runtime killed at any moment of create loses nothing for ever" {
+  local delay round=0
+  for delay in 0 1 2 3 4 5 6 7 8 9 10 12 14 16 18 20 23 26 30 35 40 50; do
+    round=$((round + 1))
+    whole_node_bundle "k$round" sleep 100000
+    setsid "$HAMI" --root "$T/root" create --bundle "$T/k$round" "k$round" </dev/null >/dev/null 2>&1 3>&- &
+    local pid=$!
+    sleep "0.0$(printf '%02d' "$delay")"
+    kill -KILL "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+    # What an engine does next.
+    hami delete --force "k$round" >/dev/null 2>&1 || true
+    jq -e . "$T/k$round/config.json" >/dev/null || explain "config.json was left half written after $delay ms"
+    wait_for 10 assert_node_is_free
+    rm -rf "$T/k$round"
+  done
+}
+
+@test "a container whose low-level runtime deleted it behind our back frees its slice for the next create" {
+  whole_node_bundle one sleep 100000
+  edit_bundle "$T/one" '.'
+  start_container one
+  # Without the poststop hook: the state directory and the processes vanish as after a crash of the host's shim.
+  kill -KILL "$(low_level state one | jq .pid)"
+  wait_for 10 container_stopped one
+  rm -rf "$T/root/one"
+  assert_leases 1
+
+  assert_node_is_free
+}
+
+container_stopped() { [ "$(low_level state "$1" | jq -r .status)" = stopped ]; }
+
+@test "a container that is killed but not deleted yet is not alive, and its slice may go to the next" {
+  whole_node_bundle one sleep 100000
+  start_container one
+  kill -KILL "$(low_level state one | jq .pid)"
+  wait_for 10 container_stopped one
+
+  assert_node_is_free
+}
+
+@test "the lease of a live container is never taken for stale" {
+  whole_node_bundle one sleep 100000
+  start_container one
+  slice_bundle two 1 true
+  local round
+  for round in 1 2 3 4 5; do
+    try hami run --bundle "$T/two" two
+    assert_status 1
+    assert_leases 1
+  done
+  hami pause one
+  try hami run --bundle "$T/two" two
+  assert_status 1
+  assert_leases 1
+  hami resume one
+}
+
+@test "a created container that nobody has started yet keeps its slice" {
+  whole_node_bundle one sleep 100000
+  hami create --bundle "$T/one" one </dev/null >"$T/one/output" 2>&1
+  slice_bundle two 1 true
+  try hami run --bundle "$T/two" two
+  assert_status 1
+  hami start one
+  hami delete --force one
+  assert_nothing_left
+}
+
+@test "leases of another boot end" {
+  whole_node_bundle one sleep 100000
+  start_container one
+  low_level kill one KILL
+  wait_for 10 container_stopped one
+  rm -rf "$T/root/one"
+  local lease
+  lease=$(leases)
+  jq '.boot_id = "00000000-0000-0000-0000-000000000000" | .creator_pid = 1' "$lease" >"$lease.new"
+  mv "$lease.new" "$lease"
+
+  assert_node_is_free
+}
+
+@test "a lease file that is damaged is set aside and told, and the node goes on" {
+  slice_bundle one 3000 sleep 100000
+  start_container one
+  truncate -s 20 "$(leases)"
+  slice_bundle two 1000 true
+
+  try hami run --bundle "$T/two" two
+
+  assert_status 0
+  ls "$STATE"/ledger | grep -q corrupt || explain "no file was set aside: $(ls "$STATE/ledger")"
+}
+
+@test "delete --force after a refused create is harmless, twice" {
+  make_bundle "$T/one" "$F/rootfs" true
+  annotate "$T/one" nvidia.com/gpu=9
+  try hami create --bundle "$T/one" one
+  assert_status 1
+  hami delete --force one
+  hami delete --force one
+  assert_nothing_left
+}
+
+@test "a create that the low-level runtime refuses gives the slice back by itself or at the next create" {
+  whole_node_bundle one /missing/program
+  try hami create --bundle "$T/one" one
+  assert_status 1
+  assert_node_is_free
+
+  whole_node_bundle two true
+  edit_bundle "$T/two" '.mounts += [{destination: "/x", type: "bind", source: "/nowhere", options: ["bind"]}]'
+  try hami create --bundle "$T/two" two
+  assert_status 1
+  assert_node_is_free
+}
+
+@test "twenty creates at once share the node without a byte too much" {
+  # Two cards, each holds exactly four of these.
+  local each=$((CARD_MIB / 4)) i pids=() served=0
+  for i in {1..20}; do
+    slice_bundle "p$i" "$each" sleep 100000
+  done
+  for i in {1..20}; do
+    hami create --bundle "$T/p$i" "p$i" </dev/null >"$T/p$i/output" 2>&1 3>&- &
+    pids+=($!)
+  done
+  for i in "${!pids[@]}"; do
+    if wait "${pids[$i]}"; then served=$((served + 1)); fi
+  done
+
+  assert_equal 8 "$served"
+  assert_leases 8
+  local per_card
+  per_card=$(leases | xargs cat | jq -s '[.[].holdings[]] | group_by(.device) | map(map(.memory) | add) | max')
+  [ "$per_card" -le $((CARD_MIB * 1024 * 1024)) ] || explain "a card is given away $per_card bytes"
+  for i in {1..20}; do
+    [ -d "$T/root/p$i" ] || { assert_one_line "$(cat "$T/p$i/output")"; assert_in "hami-runtime: " "$(cat "$T/p$i/output")"; }
+    hami delete --force "p$i"
+  done
+  assert_nothing_left
+}
+
+@test "the same id under two roots of engines are two containers" {
+  slice_bundle one 3000 sleep 100000
+  slice_bundle two 3000 sleep 100000
+  hami create --bundle "$T/one" same </dev/null >"$T/one/output" 2>&1
+  "$HAMI" --root "$T/root2" create --bundle "$T/two" same </dev/null >"$T/two/output" 2>&1
+  assert_leases 2
+  hami delete --force same
+  assert_leases 1
+  "$HAMI" --root "$T/root2" delete --force same
+  assert_nothing_left
+}
