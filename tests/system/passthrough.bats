@@ -178,10 +178,12 @@ container_stopped() { [ "$(low_level state "$1" | jq -r .status)" = stopped ]; }
 # $allowed, one a line.
 opened_by_us() {
   local executed
-  strace -f -qq -e trace=%file -o "$T/trace" "$@" >/dev/null 2>&1 </dev/null || true
+  # Not its children: the low-level runtime's live on.
+  strace -qq -e trace=%file,clone,clone3,fork,vfork -o "$T/trace" "$@" >/dev/null 2>&1 </dev/null || true
   executed=$(grep -nE "execve\(\"[^\"]*/$HAMI_LOW_LEVEL\".* = 0$" "$T/trace" | head -1 | cut -d: -f1)
   [ -n "$executed" ] || explain "the low-level runtime was not executed: $(cat "$T/trace")"
-  head -n "$executed" "$T/trace" | grep -E ' (open|openat|openat2|creat)\(' | grep -v ' = -1 ' | grep -o '"[^"]*"' |
+  ! head -n "$executed" "$T/trace" | grep -E '^(clone|clone3|fork|vfork)\(' || explain "the wrapper forked"
+  head -n "$executed" "$T/trace" | grep -E '^(open|openat|openat2|creat)\(' | grep -v ' = -1 ' | grep -o '"[^"]*"' |
     tr -d '"' | sort -u | grep -vxF "$allowed" || true
 }
 

@@ -35,7 +35,7 @@ TOML
 }
 
 hami() { "$HAMI" --root "$T/root" "$@"; }
-low_level() { "$HAMI_LOW_LEVEL" --root "$T/root" "$@"; }
+low_level() { "$(command -v "$HAMI_LOW_LEVEL")" --root "$T/root" "$@"; }
 
 # The ledger's files, one a line; nothing when there is no ledger yet.
 leases() { find "$STATE/ledger" -name '*.json' 2>/dev/null; }
