@@ -135,8 +135,6 @@ refuse_annotation() {
 }
 
 @test "annotation: counts and percentages out of range" {
-  refuse_annotation nvidia.com/gpucores=101 nvidia.com/gpucores
-  rm -rf "$T/bundle"
   refuse_annotation nvidia.com/gpu=-1 nvidia.com/gpu
   rm -rf "$T/bundle"
   refuse_annotation nvidia.com/gpumem-percentage=101 nvidia.com/gpumem-percentage

@@ -1,13 +1,22 @@
 # A simulated node: driver root, devices, recipes and a config.toml that points the product at them.
 
 HAMI=$HAMI_BUILD_DIR/bin/hami-runtime
+CLIENT=$HAMI_BUILD_DIR/tests/client # what the containers run, see client.cc
 NODE=$F/node
+CARD_MIB=8192
 
-# make_node TOPOLOGY: builds the node of this test file. The topology names the simulated cards, as mkfakeroot takes it.
+# Two cards. Every byte is accounted for at once, and a card is there only for who may open its node.
+node_topology() {
+  printf '%s\n' 'exact = 1' 'check_nodes = 1' "context_mib = 64"
+  printf '[gpu]\nmemory_mib = %s\n' "$CARD_MIB" "$CARD_MIB"
+}
+
+# make_node: builds the node of this test file.
 make_node() {
-  need_built bin/hami-runtime bin/hami-hook lib/libvgpu.so
+  need_built bin/hami-runtime bin/hami-hook lib/libvgpu.so tests/client
   mkdir -p "$NODE/recipes"
-  "$HAMI_SOURCE_DIR/tests/fakeroot/mkfakeroot" --build "$HAMI_BUILD_DIR" --gpus "${1-2}" "$NODE/driver"
+  node_topology >"$NODE/topology"
+  "$HAMI_SOURCE_DIR/tests/fakeroot/mkfakeroot" --build "$HAMI_BUILD_DIR" --config "$NODE/topology" "$NODE/driver"
   cp "$HAMI_SOURCE_DIR/tests/fakeroot/simulated-nvidia.yaml" "$NODE/recipes/"
 }
 
@@ -17,6 +26,7 @@ use_config() {
   STATE=$2
   shift 2
   cat >"$file" <<TOML
+[runtime]
 low_level = ["${LOW_LEVEL_PATH-$(command -v "$HAMI_LOW_LEVEL")}"]
 [roots]
 state = "$STATE"
