@@ -8,7 +8,7 @@ load lib/docker
 
 setup_file() {
   need runc crun
-  make_glibc_rootfs "$F/rootfs"
+  make_glibc_rootfs "$F/rootfs" "$(command -v getconf)"
 }
 
 setup() { fresh_test_dir; }
