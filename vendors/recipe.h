@@ -142,6 +142,7 @@ struct DeviceNodeRule {
   std::string access = "rw";
   NodeNumbers verify;
   bool required = false;
+  std::string hint;  // what to do on the node when a required one is missing
   Condition when;
   friend bool operator==(const DeviceNodeRule&, const DeviceNodeRule&) = default;
 };

@@ -104,6 +104,7 @@ void Decoder::device_node(const yaml::Node& node, DeviceNodeRule& out) {
                                   }}});
                     },
                     required},
+                   {"hint", [&](const auto& n) { string(n, out.hint); }},
                    {"required", [&](const auto& n) { boolean(n, out.required); }},
                    when(out.when),
                });

@@ -41,7 +41,8 @@ class Builder {
     ready_ = yaml_parser_initialize(&parser_) == 1;
     if (!ready_) return;
     yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()), text.size());
+    const char* data = text.data() != nullptr ? text.data() : "";  // libyaml asserts that there is one
+    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(data), text.size());
   }
   Builder(const Builder&) = delete;
   Builder& operator=(const Builder&) = delete;

@@ -201,6 +201,10 @@ TEST(RecipeYaml, NamesWhatIsMissing) {
               HasSubstr("not complete"));
 }
 
+TEST(RecipeYaml, RefusesAFileWithoutBytes) {
+  EXPECT_THAT(whole_file_error(std::string_view{}), HasSubstr("the file is empty"));
+}
+
 TEST(RecipeYaml, RefusesAnOverlayAlone) {
   EXPECT_THAT(whole_file_error("apiVersion: hami.io/recipe/v1\nkind: Overlay\nextends: nvidia\n"),
               HasSubstr("f.yaml:3:10: what it extends is not loaded"));

@@ -1,0 +1,204 @@
+#include "vendors/discovery.h"
+
+#include <algorithm>
+#include <set>
+
+#include "oci-config/base/files.h"
+#include "oci-config/base/text.h"
+#include "vendors/device_probe.h"
+#include "vendors/node.h"
+#include "vendors/values.h"
+
+namespace hami::vendors {
+
+namespace {
+
+constexpr std::size_t kMaxDevices = 256;
+
+// Fields that are members of Device. Without a prefix, as in the recipe.
+std::string field(const Device& device, const std::string& name) {
+  const auto found = device.fields.find(name);
+  return found == device.fields.end() ? std::string{} : found->second;
+}
+
+Variables with_fields(const Variables& node, const std::map<std::string, std::string>& fields) {
+  Variables all = node;
+  for (const auto& [name, value] : fields) all["dev." + name] = value;
+  return all;
+}
+
+Result<Device> read_device(const Recipe& recipe, const Variables& node, const LibraryIndex& libraries,
+                           const std::string& captured) {
+  Device device;
+  device.vendor = recipe.metadata.name;
+  device.fields[recipe.devices.field] = captured;
+  const Variables known = with_fields(node, device.fields);
+  for (const auto& [name, variable] : recipe.devices.fields) {
+    HAMI_TRY(auto value, read_variable(variable, known, libraries));
+    if (value) {
+      device.fields[name] = std::move(*value);
+    } else if (!variable.optional) {
+      return fail(Errc::not_found,
+                  text::cat({"device ", text::quote(captured), ": its ", name, " is not known"}));
+    }
+  }
+  return device;
+}
+
+// Every device the recipe's pattern finds, without those it excludes.
+Result<std::vector<Device>> list_devices(const Recipe& recipe, const Variables& node,
+                                         const LibraryIndex& libraries) {
+  const auto& table = recipe.devices;
+  const auto slash = table.each.rfind('/');
+  const auto star = table.each.find('*');
+  HAMI_TRY(const auto directory, expand(table.each.substr(0, slash), node));
+  const std::string before = table.each.substr(slash + 1, star - slash - 1);
+  const std::string after = table.each.substr(star + 1);
+  std::vector<Device> devices;
+  const auto dir = HostDir::open(directory);
+  if (!dir) return devices;
+  for (const auto& name : dir->list("/")) {
+    if (name.size() <= before.size() + after.size() || !name.starts_with(before) || !name.ends_with(after))
+      continue;
+    const auto captured = name.substr(before.size(), name.size() - before.size() - after.size());
+    // "card0-HDMI-A-1" is not a card: names that are not of the field's type are something else.
+    const auto value = typed_value(table.field_type, captured);
+    if (!value || *value != captured) continue;
+    if (devices.size() == kMaxDevices) return fail(Errc::io, "list devices: too many");
+    HAMI_TRY(auto device, read_device(recipe, node, libraries, captured));
+    const ConditionFacts facts{{}, {}, false, with_fields(node, device.fields)};
+    if (table.exclude.program.empty() || !holds(table.exclude, facts)) devices.push_back(std::move(device));
+  }
+  return devices;
+}
+
+// What the library says wins over what files say: a UUID is "GPU-????" in /proc until the device was opened.
+void add_answers(const Recipe& recipe, const std::vector<ProbedDevice>& answers,
+                 std::vector<Device>& devices) {
+  const auto& join = recipe.devices.probe.join;
+  for (auto& device : devices) {
+    for (const auto& answer : answers) {
+      if (join == "bdf" ? normal_bdf(field(device, join)) != answer.bdf : field(device, join) != answer.uuid)
+        continue;
+      if (!answer.uuid.empty()) device.fields["uuid"] = answer.uuid;
+      if (!answer.model.empty()) device.fields["model"] = answer.model;
+      device.memory = answer.memory;
+    }
+  }
+}
+
+void fill_members(const Recipe& recipe, std::vector<Device>& devices) {
+  for (auto& device : devices) {
+    device.uuid = field(device, recipe.devices.key);
+    device.model = field(device, "model");
+    device.pci_bus_id = normal_bdf(field(device, "bdf"));
+    if (const auto bytes = text::parse_u64(field(device, "memory")); bytes && device.memory.value == 0)
+      device.memory.value = *bytes;
+    const auto numa = text::parse_u64(field(device, "numa"));  // "-1" says none
+    if (numa && *numa < 4096) device.numa_node = static_cast<int>(*numa);
+  }
+}
+
+void sort_and_number(const Recipe& recipe, std::vector<Device>& devices) {
+  const auto& order = recipe.devices.order.empty() ? recipe.devices.field : recipe.devices.order;
+  const auto key = [&](const Device& device) {
+    const std::string value = field(device, order);
+    const auto number = text::parse_u64(value);
+    return std::pair(number.value_or(0), normal_bdf(value));
+  };
+  std::sort(devices.begin(), devices.end(),
+            [&](const Device& a, const Device& b) { return key(a) < key(b); });
+  for (std::size_t i = 0; i < devices.size(); ++i) devices[i].index = static_cast<std::uint32_t>(i);
+}
+
+Result<> add_aliases(const Recipe& recipe, const Variables& node, std::vector<Device>& devices) {
+  for (auto& device : devices) {
+    Variables known = with_fields(node, device.fields);
+    known["dev.index"] = text::number(device.index);
+    known["dev.uuid"] = device.uuid;
+    for (const auto& alias : recipe.devices.aliases) {
+      auto name = expand(alias, known);
+      if (name) device.aliases.push_back(std::move(*name));  // one that needs an absent field is left out
+    }
+  }
+  return {};
+}
+
+Result<> check_identities(const Recipe& recipe, const std::vector<Device>& devices) {
+  std::set<std::string> seen;
+  for (const auto& device : devices) {
+    const std::string where = text::quote(field(device, recipe.devices.field));
+    if (device.uuid.empty()) {
+      return fail(
+          Errc::not_found,
+          text::cat({recipe.metadata.name, " device ", where, ": its ", recipe.devices.key, " is not known"}),
+          "check that the driver works and that the vendor's library is installed");
+    }
+    if (!seen.insert(device.uuid).second) {
+      return fail(Errc::io, text::cat({recipe.metadata.name, " device ", where, ": another one has the same ",
+                                       recipe.devices.key, " ", text::quote(device.uuid)}));
+    }
+  }
+  return {};
+}
+
+// What the library's answer depends on, as far as files tell.
+std::string facts_of(const Inventory& inventory, const std::vector<Device>& devices) {
+  std::string facts;
+  for (const auto& [name, value] : inventory.vars) facts += text::cat({name, "=", value, "\n"});
+  for (const auto& device : devices) {
+    for (const auto& [name, value] : device.fields) facts += text::cat({name, "=", value, "\n"});
+  }
+  return facts;
+}
+
+}  // namespace
+
+Result<Inventory> discover(const Recipe& recipe, const HostRoots& roots) {
+  const std::string doing = text::cat({"find ", recipe.metadata.name, " devices"});
+  Inventory inventory;
+  inventory.vendor = recipe.metadata.name;
+  auto resolved = resolve_roots(recipe, roots);
+  if (!resolved) return fail(std::move(resolved).error().within(doing));
+  inventory.roots = std::move(*resolved);
+  Variables node = node_variables(inventory.roots);
+
+  if (recipe.detect) {
+    HAMI_TRY(const bool here, is_detected(*recipe.detect, node));
+    if (!here) {
+      return fail(Errc::not_found,
+                  text::cat({doing, ": this node has none; looked for ", describe(*recipe.detect)}),
+                  "load the vendor's kernel driver");
+    }
+  }
+  HAMI_TRY(const HostDir driver, HostDir::open(inventory.roots.at("driver")));
+  HAMI_TRY(const LibraryIndex libraries, library_index(recipe, driver, node));
+  for (const auto& [name, variable] : recipe.vars) {
+    HAMI_TRY(auto value, read_variable(variable, node, libraries));
+    if (!value && !variable.optional)
+      return fail(Errc::not_found, text::cat({doing, ": ", name, " is not known"}),
+                  "check that the driver is loaded");
+    if (value) inventory.vars[name] = *value;
+  }
+  node.insert(inventory.vars.begin(), inventory.vars.end());
+  for (const char* name : {"host.arch", "host.triplet", "host.kernel"}) inventory.vars[name] = node[name];
+
+  auto devices = list_devices(recipe, node, libraries);
+  if (!devices) return fail(std::move(devices).error().within(doing));
+  if (devices->empty()) {
+    return fail(Errc::not_found,
+                text::cat({doing, ": the driver is there, but no device: nothing matches ",
+                           expand(recipe.devices.each, node).value_or(recipe.devices.each)}));
+  }
+  auto answers = probe_devices(recipe, roots, libraries, facts_of(inventory, *devices));
+  if (!answers) return fail(std::move(answers).error().within(doing));
+  add_answers(recipe, *answers, *devices);
+  fill_members(recipe, *devices);
+  sort_and_number(recipe, *devices);
+  HAMI_CHECK(add_aliases(recipe, node, *devices));
+  HAMI_CHECK(check_identities(recipe, *devices));
+  inventory.devices = std::move(*devices);
+  return inventory;
+}
+
+}  // namespace hami::vendors

@@ -1,0 +1,117 @@
+#include "vendors/probe/nvml.h"
+
+#include <dlfcn.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+
+#include "oci-config/base/text.h"
+#include "vendors/probe_answer.h"
+
+namespace hami::probe {
+
+namespace {
+
+// Types and limits as in NVIDIA's NVML API reference.
+using Device = void*;
+using Code = int;
+constexpr Code kSuccess = 0;
+
+struct PciInfo {
+  std::array<char, 16> bus_id_legacy;
+  unsigned domain;
+  unsigned bus;
+  unsigned device;
+  unsigned pci_device_id;
+  unsigned pci_subsystem_id;
+  std::array<char, 32> bus_id;
+};
+
+struct Memory {
+  unsigned long long total;
+  unsigned long long free;
+  unsigned long long used;
+};
+
+struct Nvml {
+  Code (*init)() = nullptr;
+  Code (*shutdown)() = nullptr;
+  const char* (*error_string)(Code) = nullptr;
+  Code (*count)(unsigned*) = nullptr;
+  Code (*by_index)(unsigned, Device*) = nullptr;
+  Code (*uuid)(Device, char*, unsigned) = nullptr;
+  Code (*name)(Device, char*, unsigned) = nullptr;
+  Code (*pci)(Device, PciInfo*) = nullptr;
+  Code (*memory)(Device, Memory*) = nullptr;
+};
+
+template <typename F>
+Result<> bind(void* library, const char* name, F& function) {
+  void* symbol = ::dlsym(library, name);
+  if (symbol == nullptr) return fail(Errc::io, text::cat({"the library has no ", name}));
+  function = reinterpret_cast<F>(symbol);
+  return {};
+}
+
+Result<Nvml> load(const std::string& path) {
+  // Not closed: unloading runs the vendor's destructors for nothing, the process ends anyway.
+  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    const char* why = ::dlerror();
+    return fail(Errc::io, text::cat({"load ", text::quote(path), ": ", why != nullptr ? why : "unknown"}));
+  }
+  Nvml nvml;
+  HAMI_CHECK(bind(library, "nvmlInit_v2", nvml.init));
+  HAMI_CHECK(bind(library, "nvmlShutdown", nvml.shutdown));
+  HAMI_CHECK(bind(library, "nvmlErrorString", nvml.error_string));
+  HAMI_CHECK(bind(library, "nvmlDeviceGetCount_v2", nvml.count));
+  HAMI_CHECK(bind(library, "nvmlDeviceGetHandleByIndex_v2", nvml.by_index));
+  HAMI_CHECK(bind(library, "nvmlDeviceGetUUID", nvml.uuid));
+  HAMI_CHECK(bind(library, "nvmlDeviceGetName", nvml.name));
+  if (!bind(library, "nvmlDeviceGetPciInfo_v3", nvml.pci))
+    HAMI_CHECK(bind(library, "nvmlDeviceGetPciInfo_v2", nvml.pci));
+  HAMI_CHECK(bind(library, "nvmlDeviceGetMemoryInfo", nvml.memory));
+  return nvml;
+}
+
+std::string bdf(const PciInfo& pci) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%04x:%02x:%02x.0", pci.domain, pci.bus & 0xffU, pci.device & 0xffU);
+  return text;
+}
+
+vendors::ProbedDevice describe(const Nvml& nvml, Device device) {
+  vendors::ProbedDevice result;
+  std::array<char, 128> text{};
+  if (nvml.uuid(device, text.data(), text.size() - 1) == kSuccess) result.uuid = text.data();
+  text = {};
+  if (nvml.name(device, text.data(), text.size() - 1) == kSuccess) result.model = text.data();
+  PciInfo pci{};
+  if (nvml.pci(device, &pci) == kSuccess) result.bdf = bdf(pci);
+  Memory memory{};
+  if (nvml.memory(device, &memory) == kSuccess) result.memory.value = memory.total;
+  return result;
+}
+
+}  // namespace
+
+Result<std::string> ask_nvml(const std::string& path) {
+  HAMI_TRY(const Nvml nvml, load(path));
+  const auto failed = [&](std::string_view what, Code code) {
+    const char* why = nvml.error_string(code);
+    return fail(Errc::io, text::cat({what, ": ", why != nullptr ? why : "unknown"}));
+  };
+  if (const Code code = nvml.init(); code != kSuccess) return failed("start the library", code);
+  unsigned count = 0;
+  if (const Code code = nvml.count(&count); code != kSuccess) return failed("count devices", code);
+  vendors::ProbeAnswer answer;
+  for (unsigned i = 0; i < count; ++i) {
+    Device device = nullptr;
+    if (nvml.by_index(i, &device) == kSuccess) answer.devices.push_back(describe(nvml, device));
+  }
+  nvml.shutdown();
+  return vendors::to_json(answer);
+}
+
+}  // namespace hami::probe

@@ -1,0 +1,34 @@
+// What hami-probe tells about the devices, and the copy of it that is kept until something on the node
+// changes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oci-config/base/result.h"
+#include "oci-config/base/units.h"
+
+namespace hami::vendors {
+
+struct ProbedDevice {
+  std::string bdf;
+  std::string uuid;
+  std::string model;
+  Bytes memory;
+  friend bool operator==(const ProbedDevice&, const ProbedDevice&) = default;
+};
+
+// `key` says for which state of the node the answer holds; empty in what the probe itself prints.
+struct ProbeAnswer {
+  std::string key;
+  std::vector<ProbedDevice> devices;
+  friend bool operator==(const ProbeAnswer&, const ProbeAnswer&) = default;
+};
+
+// {"key": "…", "devices": [{"bdf", "uuid", "model", "memory"}]}. Fails with io on anything else.
+[[nodiscard]] Result<ProbeAnswer> parse_probe_answer(std::string_view json);
+[[nodiscard]] std::string to_json(const ProbeAnswer& answer);
+
+}  // namespace hami::vendors
