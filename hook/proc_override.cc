@@ -48,13 +48,11 @@ tl::unexpected<Error> refuse(const std::string& path, std::string_view why) {
   return fail(Errc::denied, text::cat({"override ", text::quote(path), ": ", why}));
 }
 
-// Opens the file and reads it through the descriptor that was checked; an empty text when it has no such
-// line.
+// The file with its line replaced; an empty text when it has no such line. Reading changes nothing, so it may
+// be anybody's file.
 Result<std::string> edited_content(int root, const vendors::ProcOverride& item) {
   const UniqueFd file = open_without_links(root, item.path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!file) return fail_errno("open inside the root", item.path);
-  if (!is_on_procfs(file.get()) || !is_regular(file.get()))
-    return refuse(item.path, "it is not a file of procfs");
   HAMI_TRY(const std::string content, files::read_all(file.get(), item.path, kMaxProcFile));
   std::string edited = replace_line(content, item.match, item.replace);
   if (edited == content) edited.clear();
@@ -81,11 +79,11 @@ Result<> override_proc_file(const Root& root, const vendors::ProcOverride& item)
   if (!target && errno == ENOENT) return {};
   if (!target && errno == ELOOP) return refuse(item.path, "a component of the path is a link");
   if (!target) return fail_errno("open inside the root", item.path);
-  if (!is_on_procfs(target.get()) || !is_regular(target.get()))
-    return refuse(item.path, "it is not a file of procfs");
-
+  if (!is_regular(target.get())) return refuse(item.path, "it is not a regular file");
   HAMI_TRY(const std::string content, edited_content(root.visible(), item));
   if (content.empty()) return {};
+  if (!is_on_procfs(target.get())) return refuse(item.path, "it is not a file of procfs");
+
   HAMI_TRY(const UniqueFd copy, mounts::detached_file(content));
   HAMI_CHECK(mounts::attach(copy.get(), target.get()));
   const UniqueFd seen = open_without_links(root.visible(), item.path, O_PATH);

@@ -15,8 +15,9 @@ namespace hami::hook {
                                        std::string_view replace);
 
 // Mounts an edited copy over the file, read-only. Nothing to do when the file does not exist or has no such
-// line. Fails with denied when a component of the path is a link or the file is not on a procfs: then it is
-// the image's file, not the kernel's.
+// line, so a second run, or another toolkit's override before ours, is fine. Fails with denied when a
+// component of the path is a link or the file with that line is not on a procfs: then it is the image's, not
+// the kernel's.
 [[nodiscard]] Result<> override_proc_file(const Root& root, const vendors::ProcOverride& item);
 
 }  // namespace hami::hook

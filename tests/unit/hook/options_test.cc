@@ -1,0 +1,45 @@
+#include "hook/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace hami::hook {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string refusal(const std::vector<std::string>& arguments) {
+  const auto options = parse_options(arguments);
+  return options ? "accepted" : options.error().line();
+}
+
+TEST(Options, ReadsBothVerbs) {
+  const Options create{Verb::create_container, "/run/hami/containers/k/plan.json", "", ""};
+  const Options release{Verb::release, "", "web-1f", "/run/hami"};
+
+  EXPECT_EQ(*parse_options({"create-container", "--plan", "/run/hami/containers/k/plan.json"}), create);
+  EXPECT_EQ(*parse_options({"release", "--key", "web-1f", "--state-dir", "/run/hami"}), release);
+  EXPECT_EQ(*parse_options({"release", "--state-dir", "/run/hami", "--key", "web-1f"}), release);
+}
+
+TEST(Options, SaysWhatIsPossibleWhenTheVerbIsUnknown) {
+  EXPECT_THAT(refusal({"poststop"}), HasSubstr("unknown verb 'poststop'"));
+  EXPECT_THAT(refusal({}), HasSubstr("create-container --plan FILE"));
+}
+
+TEST(Options, RefusesMissingRepeatedAndForeignOptions) {
+  EXPECT_THAT(refusal({"create-container"}), HasSubstr("--plan is missing"));
+  EXPECT_THAT(refusal({"create-container", "--plan"}), HasSubstr("--plan needs a value"));
+  EXPECT_THAT(refusal({"create-container", "--plan", ""}), HasSubstr("--plan needs a value"));
+  EXPECT_THAT(refusal({"create-container", "--plan", "/a", "--plan", "/b"}), HasSubstr("given twice"));
+  EXPECT_THAT(refusal({"create-container", "--key", "k"}), HasSubstr("unknown option '--key'"));
+  EXPECT_THAT(refusal({"release", "--key", "k"}), HasSubstr("--state-dir is missing"));
+}
+
+TEST(Options, RefusesRelativePaths) {
+  EXPECT_THAT(refusal({"create-container", "--plan", "plan.json"}), HasSubstr("absolute"));
+  EXPECT_THAT(refusal({"release", "--key", "k", "--state-dir", "run"}), HasSubstr("absolute"));
+}
+
+}  // namespace
+}  // namespace hami::hook
