@@ -86,8 +86,8 @@ TEST_F(RootTest, StaysInsideWithALinkAtEveryComponent) {
   const std::string path = "/a/b/c/d/libcuda.so";
   for (const char* component : {"a", "a/b", "a/b/c", "a/b/c/d", "a/b/c/d/libcuda.so"}) {
     for (const std::string& target : {tree_.host().string(), std::string("../../../../../host"),
-                                     std::string("/proc/self/root") + tree_.host().string(),
-                                     std::string("/proc/self/cwd"), std::string("loop")}) {
+                                      std::string("/proc/self/root") + tree_.host().string(),
+                                      std::string("/proc/self/cwd"), std::string("loop")}) {
       fs::remove_all(in_root("a"));
       fs::create_directories(in_root(component).parent_path());
       fs::create_symlink(target, in_root(component));
