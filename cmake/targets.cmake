@@ -31,8 +31,10 @@ function(hami_program name)
   hami_common(${name})
   if(HAMI_STATIC)
     target_link_options(${name} PRIVATE -static-pie)
+  elseif(HAMI_SANITIZE)
+    target_link_options(${name} PRIVATE -pie)  # the sanitizer's run time brings its own libraries
   else()
-    target_link_options(${name} PRIVATE -pie -static-libgcc $<$<NOT:$<BOOL:${HAMI_SANITIZE}>>:-static-libstdc++>)
+    target_link_options(${name} PRIVATE -pie -static-libgcc -static-libstdc++)
   endif()
 endfunction()
 
