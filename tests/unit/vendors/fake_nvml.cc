@@ -1,0 +1,64 @@
+// A management library of two devices, as far as hami-probe asks it. FAKE_NVML_CRASH makes another one that
+// crashes.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+struct PciInfo {
+  char bus_id_legacy[16];
+  unsigned domain;
+  unsigned bus;
+  unsigned device;
+  unsigned pci_device_id;
+  unsigned pci_subsystem_id;
+  char bus_id[32];
+};
+
+struct Memory {
+  unsigned long long total;
+  unsigned long long free;
+  unsigned long long used;
+};
+
+int devices[2] = {0, 1};
+int number(void* device) { return *static_cast<int*>(device); }
+
+}  // namespace
+
+extern "C" {
+int nvmlInit_v2() {
+#ifdef FAKE_NVML_CRASH
+  std::abort();
+#endif
+  return 0;
+}
+int nvmlShutdown() { return 0; }
+const char* nvmlErrorString(int) { return "fake error"; }
+int nvmlDeviceGetCount_v2(unsigned* count) {
+  *count = 2;
+  return 0;
+}
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** device) {
+  *device = &devices[index];
+  return 0;
+}
+int nvmlDeviceGetUUID(void* device, char* text, unsigned size) {
+  return std::snprintf(text, size, "GPU-0000000%d", number(device)) > 0 ? 0 : 1;
+}
+int nvmlDeviceGetName(void*, char* text, unsigned size) {
+  return std::snprintf(text, size, "Fake \"GPU\"") > 0 ? 0 : 1;
+}
+int nvmlDeviceGetPciInfo_v3(void* device, PciInfo* info) {
+  std::memset(info, 0, sizeof *info);
+  info->domain = 1;
+  info->bus = 0x3bU + static_cast<unsigned>(number(device));
+  return 0;
+}
+int nvmlDeviceGetMemoryInfo(void* device, Memory* memory) {
+  if (number(device) == 1) return 3;  // not supported, as on cards that share the host's memory
+  memory->total = 85899345920ULL;
+  return 0;
+}
+}
