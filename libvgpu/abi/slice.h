@@ -1,5 +1,5 @@
-// The slice file: what a container may use. Written by hami-runtime (and later by hamictl) on the host, mounted
-// read-only at /usr/local/vgpu/slice; the environment of a process can only lower what stands here.
+// The slice file: what a container may use. Written by hami-runtime (and later by hamictl) on the host,
+// mounted read-only at /usr/local/vgpu/slice; the environment of a process can only lower what stands here.
 //
 // Fixed layout, little endian, plain data: C++ on one side, a preload library without libstdc++ on the other.
 #pragma once
@@ -22,7 +22,7 @@ inline constexpr const char* kLibraryPath = "/usr/local/vgpu/libvgpu.so";
 enum class CorePolicy : std::uint32_t { work_conserving = 0, force = 1, disable = 2 };
 
 enum SliceFlags : std::uint32_t {
-  kSliceOversubscribe = 1U << 0U,   // CUDA_OVERSUBSCRIBE: managed memory may stand in for device memory
+  kSliceOversubscribe = 1U << 0U,  // CUDA_OVERSUBSCRIBE: managed memory may stand in for device memory
   kSliceActiveOomKiller = 1U << 1U,
 };
 
@@ -53,8 +53,8 @@ static_assert(offsetof(SliceFile, device_count) == 20);
 static_assert(offsetof(SliceFile, devices) == 176);
 static_assert(sizeof(SliceFile) == 176 + kMaxDevices * 80);
 
-// FNV-1a over the bytes behind `checksum`. A writer that changes a mapped file makes the checksum wrong for a moment:
-// readers retry, and keep the limits they had.
+// FNV-1a over the bytes behind `checksum`. A writer that changes a mapped file makes the checksum wrong for a
+// moment: readers retry, and keep the limits they had.
 inline std::uint32_t slice_checksum(const SliceFile& slice) noexcept {
   const auto* bytes = reinterpret_cast<const unsigned char*>(&slice);
   std::uint32_t hash = 2166136261U;
@@ -73,7 +73,8 @@ inline void seal(SliceFile& slice) noexcept {
 
 // Everything a reader must check before it believes a slice.
 inline bool is_valid(const SliceFile& slice) noexcept {
-  if (slice.magic != kSliceMagic || slice.version != kSliceVersion || slice.size != sizeof(SliceFile)) return false;
+  if (slice.magic != kSliceMagic || slice.version != kSliceVersion || slice.size != sizeof(SliceFile))
+    return false;
   if (slice.device_count > kMaxDevices || slice.checksum != slice_checksum(slice)) return false;
   for (std::uint32_t i = 0; i < slice.device_count; ++i) {
     const SliceDevice& device = slice.devices[i];

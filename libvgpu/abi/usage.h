@@ -1,8 +1,18 @@
 // The usage page: one per container, shared read-write by its processes and read by the host. Created, sized
-// (fallocate: no SIGBUS on a full disk) and initialised by hami-runtime before the container starts; mounted at
-// /usr/local/vgpu/usage. Host side: /run/hami/containers/<key>/usage.
+// (fallocate: no SIGBUS on a full disk) and initialised by hami-runtime before the container starts; mounted
+// at /usr/local/vgpu/usage. Host side: /run/hami/containers/<key>/usage.
 //
 // Every process of the container can write it; limits are therefore not in here but in the slice file.
+//
+// How bytes are counted, so that a process may be killed at any instruction:
+//   * `committed` of a device changes only by compare-and-swap below the limit, or by giving back.
+//   * A process records what it holds in words of its own slot. Around every change of `committed` the word
+//   carries a
+//     busy mark; a dead slot without marks says exactly what the process held, one with marks makes the
+//     repairer count again (usage_repair.h).
+//   * A process owns slot i while it holds the POSIX record lock on byte i of the page's file. The kernel
+//   drops it
+//     at any kind of death; F_GETLK from outside gives the owner's pid as the asking process sees it.
 #pragma once
 
 #include <atomic>
@@ -14,11 +24,14 @@
 
 namespace hami::abi {
 
-inline constexpr std::uint64_t kUsageMagic = 0x3145474153554d48ULL;  // "HMUSAGE1"
-inline constexpr std::uint32_t kUsageVersion = 1;
-inline constexpr std::uint32_t kMaxSlots = 2048;  // processes per container with their own record
+inline constexpr std::uint64_t kUsageMagic = 0x3245474153554d48ULL;  // "HMUSAGE2"
+inline constexpr std::uint32_t kUsageVersion = 2;
+inline constexpr std::uint32_t kMaxSlots = 2048;       // processes per container with their own record
+inline constexpr std::uint32_t kStripes = 4;           // threads of a process spread over this many words
+inline constexpr std::uint64_t kGateByte = kMaxSlots;  // lock byte of whoever raises `gate`
 
-// Bytes admitted on one device, by all processes together. `committed` is the one word that admission changes.
+// Bytes admitted on one device, by all processes together. `committed` is the one word that admission
+// changes.
 struct alignas(64) UsageDevice {
   char uuid[64];
   std::atomic<std::uint64_t> committed;  // bytes
@@ -27,33 +40,66 @@ struct alignas(64) UsageDevice {
   std::uint64_t reserved[5];
 };
 
-// One process. `state` is 0 when free. A dead process's bytes are given back by whoever repairs the page.
-struct alignas(64) UsageSlot {
-  std::atomic<std::uint64_t> owner;       // pid in the container's namespace << 32 | generation; 0: free
-  std::atomic<std::uint64_t> start_time;  // field 22 of /proc/self/stat, against reused pids
-  std::atomic<std::uint32_t> host_pid;    // filled from outside; 0: unknown
-  std::atomic<std::uint32_t> flags;       // bit 0: enforcement is active in this process
-  std::uint64_t reserved[5];
-  std::atomic<std::uint64_t> used[kMaxDevices];      // bytes settled
-  std::atomic<std::uint64_t> inflight[kMaxDevices];  // bytes admitted, driver call not yet answered
+enum SlotFlags : std::uint32_t {
+  kSlotEnforced = 1U << 0U,  // limits are active in this process
 };
 
-struct UsagePage {
+// One process. Slots never move.
+struct alignas(64) UsageSlot {
+  std::atomic<std::uint64_t> owner;       // pid in the container's namespace << 32 | generation; 0: free
+  std::atomic<std::uint64_t> start_time;  // field 22 of /proc/self/stat, clock ticks since boot
+  std::atomic<std::uint32_t> host_pid;    // filled from outside; 0: unknown
+  std::atomic<std::uint32_t> flags;       // SlotFlags
+  std::uint64_t reserved[5];
+  std::atomic<std::uint64_t> held[kStripes][kMaxDevices];  // see held_bytes(), held_marks()
+};
+
+struct alignas(64) UsagePage {
   std::uint64_t magic;
   std::uint32_t version;
   std::uint32_t size;
   std::uint32_t device_count;
   std::uint32_t slot_count;
-  std::atomic<std::uint32_t> repair_gate;  // non-zero: pid of the process that recomputes `committed`
-  std::atomic<std::uint32_t> repair_epoch;
-  std::uint64_t reserved[4];
+  std::atomic<std::uint32_t> gate;        // non-zero: a repairer counts, admission waits
+  std::atomic<std::uint32_t> high_water;  // no slot at or above this index was ever taken
+  std::atomic<std::uint32_t> repairs;     // dead slots emptied so far
+  std::uint32_t reserved32;
+  std::atomic<std::uint64_t> swept_at;  // CLOCK_MONOTONIC milliseconds of the last look for dead slots
+  std::uint64_t reserved[1];
   UsageDevice devices[kMaxDevices];
   UsageSlot slots[kMaxSlots];
 };
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
-static_assert(sizeof(UsageDevice) == 128 && sizeof(UsageSlot) == 320);
-static_assert(offsetof(UsagePage, devices) == 64 && offsetof(UsagePage, slots) == 64 + kMaxDevices * 128);
+static_assert(sizeof(UsageDevice) == 128 && sizeof(UsageSlot) == 64 + kStripes * kMaxDevices * 8);
+static_assert(offsetof(UsagePage, gate) == 24 && offsetof(UsagePage, devices) == 64);
+static_assert(offsetof(UsagePage, slots) == 64 + kMaxDevices * 128);
+
+// A `held` word: signed bytes in the low 48 bits (a thread may give back on another stripe than it took from,
+// so one stripe may be negative), busy marks above.
+inline constexpr std::uint64_t kHeldMark = std::uint64_t{1} << 48U;
+inline constexpr std::uint64_t kHeldMax =
+    (std::uint64_t{1} << 46U) - 1;  // 64 TiB, the largest single request
+
+// Bytes of a held word.
+inline std::int64_t held_bytes(std::uint64_t word) noexcept {
+  return static_cast<std::int64_t>(word << 16U) >> 16;
+}
+
+// Changes of `committed` that were begun and not ended.
+inline std::uint64_t held_marks(std::uint64_t word) noexcept { return (word + (kHeldMark >> 1U)) >> 48U; }
+
+// Bytes that the process of `slot` holds on one device. Exact when the process is quiet.
+inline std::uint64_t slot_bytes(const UsageSlot& slot, std::uint32_t device) noexcept {
+  std::int64_t sum = 0;
+  for (const auto& stripe : slot.held) sum += held_bytes(stripe[device].load(std::memory_order_acquire));
+  return sum > 0 ? static_cast<std::uint64_t>(sum) : 0;
+}
+
+// The pid of a slot's owner in the container's namespace; 0 for a free slot.
+inline std::uint32_t slot_pid(const UsageSlot& slot) noexcept {
+  return static_cast<std::uint32_t>(slot.owner.load(std::memory_order_acquire) >> 32U);
+}
 
 // Prepares zeroed memory of sizeof(UsagePage) bytes for the devices of `slice`.
 inline void init_usage_page(void* memory, const SliceFile& slice) noexcept {
@@ -67,6 +113,12 @@ inline void init_usage_page(void* memory, const SliceFile& slice) noexcept {
   }
   std::atomic_thread_fence(std::memory_order_release);
   page->magic = kUsageMagic;
+}
+
+// What a reader checks before it uses a mapped page of at least sizeof(UsagePage) bytes.
+inline bool is_usage_page(const UsagePage& page) noexcept {
+  return page.magic == kUsageMagic && page.version == kUsageVersion && page.size == sizeof(UsagePage) &&
+         page.slot_count == kMaxSlots && page.device_count <= kMaxDevices;
 }
 
 }  // namespace hami::abi

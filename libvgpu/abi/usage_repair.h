@@ -1,0 +1,152 @@
+// Gives back what dead processes hold on a usage page. Runs inside the container (libvgpu, when it registers,
+// is refused or reports) and on the host. Whoever holds the lock of kGateByte is the one repairer; it may be
+// killed at any instruction, the next one finishes.
+//
+// The caller passes a descriptor of the page's file, opened read-write, and must know that POSIX record locks
+// of a process vanish when it closes any descriptor of that file. Within one process only one thread may be
+// in here.
+#pragma once
+
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+
+#include "libvgpu/abi/usage.h"
+
+namespace hami::abi {
+
+// Takes or drops the lock of one byte; never waits. False: another process holds it.
+inline bool set_byte_lock(int fd, std::uint64_t byte, short type) noexcept {
+  struct flock lock = {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = static_cast<off_t>(byte);
+  lock.l_len = 1;
+  return ::fcntl(fd, F_SETLK, &lock) == 0;
+}
+
+// The process that holds the lock of one byte, as the calling process sees it; 0: nobody else.
+// A holder in a pid namespace that the caller cannot see has no number here: it counts as -1, alive.
+inline std::int64_t byte_lock_owner(int fd, std::uint64_t byte) noexcept {
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = static_cast<off_t>(byte);
+  lock.l_len = 1;
+  if (::fcntl(fd, F_GETLK, &lock) != 0) return -1;
+  if (lock.l_type == F_UNLCK) return 0;
+  return lock.l_pid > 0 ? lock.l_pid : -1;
+}
+
+namespace repair_detail {
+
+// True when a thread was, or is, inside a change of `committed`.
+inline bool has_marks(const UsageSlot& slot) noexcept {
+  for (const auto& stripe : slot.held) {
+    for (const auto& word : stripe) {
+      if (held_marks(word.load(std::memory_order_seq_cst)) != 0) return true;
+    }
+  }
+  return false;
+}
+
+// Empties the slot of a dead process. The first word goes last: its mark tells that the slot was half
+// emptied.
+inline void clear(UsagePage& page, UsageSlot& slot) noexcept {
+  for (std::uint32_t i = kStripes * kMaxDevices; i-- > 0;) {
+    slot.held[i / kMaxDevices][i % kMaxDevices].store(0, std::memory_order_seq_cst);
+  }
+  slot.host_pid.store(0, std::memory_order_relaxed);
+  slot.flags.store(0, std::memory_order_relaxed);
+  slot.owner.store(0, std::memory_order_release);
+  page.repairs.fetch_add(1, std::memory_order_relaxed);
+}
+
+// Gives back exactly what a dead slot without marks holds.
+inline void give_back(UsagePage& page, UsageSlot& slot) noexcept {
+  slot.held[0][0].fetch_add(kHeldMark, std::memory_order_seq_cst);
+  for (std::uint32_t device = 0; device < kMaxDevices; ++device) {
+    const std::uint64_t bytes = slot_bytes(slot, device);
+    if (bytes != 0) page.devices[device].committed.fetch_sub(bytes, std::memory_order_seq_cst);
+  }
+  clear(page, slot);
+}
+
+// A process does not conflict with its own locks, so it must not ask about its own slot, `self`.
+inline bool is_alive(int fd, std::uint32_t index, std::uint32_t self) noexcept {
+  return index == self || byte_lock_owner(fd, index) != 0;
+}
+
+inline std::uint32_t slots_in_use(const UsagePage& page) noexcept {
+  const std::uint32_t high = page.high_water.load(std::memory_order_acquire);
+  return high < kMaxSlots ? high : kMaxSlots;
+}
+
+// Waits until no live process is inside a change of `committed`; they all see the gate. False after 50 ms:
+// one of them is stopped.
+inline bool wait_until_quiet(const UsagePage& page, int fd, std::uint32_t self) noexcept {
+  int rounds = 0;
+  for (std::uint32_t index = 0; index < slots_in_use(page); ++index) {
+    const UsageSlot& slot = page.slots[index];
+    while (slot.owner.load(std::memory_order_acquire) != 0 && has_marks(slot) && is_alive(fd, index, self)) {
+      if (++rounds > 500) return false;
+      const timespec pause = {0, 100'000};
+      ::nanosleep(&pause, nullptr);
+    }
+  }
+  return true;
+}
+
+// Counts `committed` of every device again from the slots of live processes, and empties the dead ones.
+// Admission stands still meanwhile. The caller holds the gate's lock.
+inline void recount(UsagePage& page, int fd, std::uint32_t self) noexcept {
+  page.gate.store(1, std::memory_order_seq_cst);
+  if (wait_until_quiet(page, fd, self)) {
+    std::uint64_t sums[kMaxDevices] = {};
+    for (std::uint32_t index = 0; index < slots_in_use(page); ++index) {
+      UsageSlot& slot = page.slots[index];
+      if (slot.owner.load(std::memory_order_acquire) == 0) continue;
+      if (!is_alive(fd, index, self)) {
+        clear(page, slot);
+        continue;
+      }
+      for (std::uint32_t device = 0; device < kMaxDevices; ++device) sums[device] += slot_bytes(slot, device);
+    }
+    for (std::uint32_t device = 0; device < kMaxDevices; ++device) {
+      page.devices[device].committed.store(sums[device], std::memory_order_seq_cst);
+    }
+  }
+  page.gate.store(0, std::memory_order_seq_cst);
+}
+
+}  // namespace repair_detail
+
+// Gives back the bytes of every dead process. Returns how many dead slots were found; 0 also when another
+// process is repairing at this moment. self: the caller's own slot, kMaxSlots when it has none.
+inline std::uint32_t repair(UsagePage& page, int fd, std::uint32_t self) noexcept {
+  using namespace repair_detail;
+  const int saved = errno;
+  std::uint32_t dead = 0;
+  if (set_byte_lock(fd, kGateByte, F_WRLCK)) {
+    bool ambiguous = page.gate.load(std::memory_order_acquire) != 0;  // left up by a repairer that died
+    for (std::uint32_t index = 0; index < slots_in_use(page); ++index) {
+      UsageSlot& slot = page.slots[index];
+      if (slot.owner.load(std::memory_order_acquire) == 0 || is_alive(fd, index, self)) continue;
+      ++dead;
+      if (has_marks(slot)) {
+        ambiguous = true;
+      } else {
+        give_back(page, slot);
+      }
+    }
+    if (ambiguous) recount(page, fd, self);
+    set_byte_lock(fd, kGateByte, F_UNLCK);
+  }
+  errno = saved;
+  return dead;
+}
+
+}  // namespace hami::abi

@@ -1,0 +1,210 @@
+#include "libvgpu/core/account.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libvgpu/abi/usage_repair.h"
+#include "libvgpu/core/log.h"
+#include "libvgpu/core/proc_self.h"
+
+namespace hami::vgpu {
+namespace {
+
+constexpr std::uint64_t kSweepPeriodMs = 20;
+constexpr int kHighDescriptor = 900;  // out of the way of programs that count on small numbers
+
+constinit std::atomic<unsigned> g_threads{0};
+constinit thread_local unsigned t_stripe = 0;  // stripe + 1; 0: not chosen yet
+
+// Threads spread over the stripes, so that they do not fight for one cache line.
+unsigned stripe() noexcept {
+  if (t_stripe == 0) t_stripe = g_threads.fetch_add(1, std::memory_order_relaxed) % abi::kStripes + 1;
+  return t_stripe - 1;
+}
+
+std::uint64_t now_ms() noexcept {
+  timespec now = {};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);  // answered without a system call
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000 + static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
+void raise_to(std::atomic<std::uint64_t>& mark, std::uint64_t value) noexcept {
+  std::uint64_t seen = mark.load(std::memory_order_relaxed);
+  while (seen < value && !mark.compare_exchange_weak(seen, value, std::memory_order_relaxed)) {
+  }
+}
+
+}  // namespace
+
+bool Account::open(const char* path, std::uint64_t offset) noexcept {
+  const int low = ::open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (low < 0) {
+    log(LogLevel::error, "cannot open the usage page '", path, "'; CUDA memory calls fail");
+    return false;
+  }
+  // Closing a descriptor of the file drops our record locks: the move comes before the first lock.
+  int fd = ::fcntl(low, F_DUPFD_CLOEXEC, kHighDescriptor);
+  if (fd >= 0) {
+    ::close(low);
+  } else {
+    fd = low;
+  }
+  void* memory = MAP_FAILED;
+  if (::lseek(fd, 0, SEEK_END) >= static_cast<off_t>(offset + sizeof(abi::UsagePage))) {
+    memory = ::mmap(nullptr, sizeof(abi::UsagePage), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                    static_cast<off_t>(offset));
+  }
+  if (memory == MAP_FAILED || !abi::is_usage_page(*static_cast<abi::UsagePage*>(memory))) {
+    if (memory != MAP_FAILED) ::munmap(memory, sizeof(abi::UsagePage));
+    ::close(fd);
+    log(LogLevel::error, "'", path, "' is no usage page of this version; CUDA memory calls fail");
+    return false;
+  }
+  fd_ = fd;
+  page_ = static_cast<abi::UsagePage*>(memory);
+  return true;
+}
+
+std::uint32_t Account::self() const noexcept {
+  const abi::UsageSlot* mine = slot_.load(std::memory_order_acquire);
+  return mine == nullptr ? abi::kMaxSlots : static_cast<std::uint32_t>(mine - page_->slots);
+}
+
+// A slot belongs to whoever holds the lock of its byte. Only a free one is taken: what a dead owner left in
+// it is the repairer's business.
+bool Account::take_slot(std::uint32_t index) noexcept {
+  abi::UsageSlot& slot = page_->slots[index];
+  if (slot.owner.load(std::memory_order_acquire) != 0 || !abi::set_byte_lock(fd_, index, F_WRLCK))
+    return false;
+  if (slot.owner.load(std::memory_order_acquire) != 0) {
+    abi::set_byte_lock(fd_, index, F_UNLCK);
+    return false;
+  }
+  std::uint32_t high = page_->high_water.load(std::memory_order_relaxed);
+  while (high <= index && !page_->high_water.compare_exchange_weak(high, index + 1)) {
+  }
+  slot.start_time.store(own_start_time(), std::memory_order_relaxed);
+  slot.flags.store(abi::kSlotEnforced, std::memory_order_relaxed);
+  slot.owner.store(std::uint64_t{static_cast<std::uint32_t>(::getpid())} << 32U | 1U,
+                   std::memory_order_release);
+  slot_.store(&slot, std::memory_order_release);
+  return true;
+}
+
+abi::UsageSlot* Account::join() noexcept {
+  const ErrnoGuard keep_errno;
+  const LockGuard guard(joining_);
+  abi::UsageSlot* mine = slot_.load(std::memory_order_acquire);
+  if (mine != nullptr) return mine;
+  sweep();
+  {
+    // A process does not see its own lock: no sweep of another thread may look at the slot before it is known
+    // as ours.
+    const LockGuard no_sweep(sweeping_);
+    for (std::uint32_t index = 0; index < abi::kMaxSlots; ++index) {
+      if (take_slot(index)) return slot_.load(std::memory_order_acquire);
+    }
+  }
+  log(LogLevel::error, "more than ", abi::kMaxSlots,
+      " processes of this container use the GPU; CUDA memory calls of this one fail");
+  return nullptr;
+}
+
+// Marks one word of our slot, so that a repairer knows of the change under way. Null when there is no slot.
+std::atomic<std::uint64_t>* Account::enter(unsigned device) noexcept {
+  abi::UsageSlot* mine = slot();
+  if (mine == nullptr) return nullptr;
+  std::atomic<std::uint64_t>& word = mine->held[stripe()][device];
+  for (;;) {
+    // Sequentially consistent on both sides: either the repairer sees the mark, or we see the gate.
+    word.fetch_add(abi::kHeldMark, std::memory_order_seq_cst);
+    if (page_->gate.load(std::memory_order_seq_cst) == 0) return &word;
+    word.fetch_sub(abi::kHeldMark, std::memory_order_seq_cst);
+    wait_for_gate();
+  }
+}
+
+bool Account::try_commit(unsigned device, std::uint64_t bytes, std::uint64_t limit) noexcept {
+  std::atomic<std::uint64_t>& committed = page_->devices[device].committed;
+  std::uint64_t seen = committed.load(std::memory_order_relaxed);
+  do {
+    if (limit != 0 && (seen > limit || bytes > limit - seen)) return false;
+  } while (!committed.compare_exchange_weak(seen, seen + bytes, std::memory_order_seq_cst,
+                                            std::memory_order_relaxed));
+  if (seen + bytes > page_->devices[device].peak.load(std::memory_order_relaxed)) {
+    raise_to(page_->devices[device].peak, seen + bytes);
+  }
+  return true;
+}
+
+Verdict Account::admit(unsigned device, std::uint64_t bytes, std::uint64_t limit) noexcept {
+  if (bytes <= abi::kHeldMax) {
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      std::atomic<std::uint64_t>* word = enter(device);
+      if (word == nullptr) return Verdict::unusable;
+      if (try_commit(device, bytes, limit)) {
+        word->fetch_add(bytes - abi::kHeldMark, std::memory_order_seq_cst);
+        return Verdict::admitted;
+      }
+      word->fetch_sub(abi::kHeldMark, std::memory_order_seq_cst);
+      if (bytes > limit || sweep() == 0) break;
+    }
+  }
+  page_->devices[device].refused.fetch_add(1, std::memory_order_relaxed);
+  return Verdict::refused;
+}
+
+void Account::charge(unsigned device, std::uint64_t bytes) noexcept {
+  std::atomic<std::uint64_t>* word = enter(device);
+  if (word == nullptr) return;
+  try_commit(device, bytes, 0);
+  word->fetch_add(bytes - abi::kHeldMark, std::memory_order_seq_cst);
+}
+
+void Account::refund(unsigned device, std::uint64_t bytes) noexcept {
+  std::atomic<std::uint64_t>* word = enter(device);
+  if (word == nullptr) return;
+  page_->devices[device].committed.fetch_sub(bytes, std::memory_order_seq_cst);
+  word->fetch_sub(bytes + abi::kHeldMark, std::memory_order_seq_cst);
+}
+
+// A repairer needs microseconds. One that was killed leaves the gate up: then whoever waits takes over.
+void Account::wait_for_gate() noexcept {
+  const ErrnoGuard keep_errno;
+  for (int round = 0; page_->gate.load(std::memory_order_seq_cst) != 0; ++round) {
+    const timespec pause = {0, 50'000};
+    ::nanosleep(&pause, nullptr);
+    if (round % 20 == 19) sweep();
+  }
+}
+
+bool Account::is_alone() const noexcept {
+  return page_->high_water.load(std::memory_order_acquire) <= 1 && self() == 0;
+}
+
+std::uint32_t Account::sweep() noexcept {
+  if (is_alone() && page_->gate.load(std::memory_order_relaxed) == 0) return 0;
+  const LockGuard guard(sweeping_);
+  page_->swept_at.store(now_ms(), std::memory_order_relaxed);
+  return abi::repair(*page_, fd_, self());
+}
+
+std::uint64_t Account::used(unsigned device) noexcept {
+  if (!is_alone() && now_ms() - page_->swept_at.load(std::memory_order_relaxed) >= kSweepPeriodMs) sweep();
+  return page_->devices[device].committed.load(std::memory_order_acquire);
+}
+
+std::uint64_t Account::own(unsigned device) const noexcept {
+  const abi::UsageSlot* mine = slot_.load(std::memory_order_acquire);
+  return mine == nullptr ? 0 : abi::slot_bytes(*mine, device);
+}
+
+void Account::forget() noexcept {
+  slot_.store(nullptr, std::memory_order_release);
+  joining_.reset();
+  sweeping_.reset();
+}
+
+}  // namespace hami::vgpu

@@ -1,0 +1,106 @@
+// This process's account on the container's usage page: admit before a driver call, give back after.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "libvgpu/abi/usage.h"
+#include "libvgpu/core/lock.h"
+
+namespace hami::vgpu {
+
+enum class Verdict : int {
+  admitted,
+  refused,   // the limit would be passed
+  unusable,  // no slot is left on the page: nothing can be recorded
+};
+
+class Account {
+ public:
+  // Maps the page at `path` from byte `offset` on. False, with a log line, when it is no usable page.
+  bool open(const char* path, std::uint64_t offset) noexcept;
+
+  // Takes `bytes` on the container's device `device` when the container then holds no more than `limit` bytes
+  // (0: no limit). Gives back what dead processes held before it refuses. Lock-free unless it refuses.
+  Verdict admit(unsigned device, std::uint64_t bytes, std::uint64_t limit) noexcept;
+
+  // Takes `bytes` that exist already, even beyond the limit: the driver holds them whatever we say.
+  void charge(unsigned device, std::uint64_t bytes) noexcept;
+
+  // Gives back what was admitted or charged before.
+  void refund(unsigned device, std::uint64_t bytes) noexcept;
+
+  // Bytes the container holds on a device. Looks for dead processes now and then, so that what they held is
+  // gone soon after their end.
+  std::uint64_t used(unsigned device) noexcept;
+
+  // Bytes this process holds on a device.
+  std::uint64_t own(unsigned device) const noexcept;
+
+  // In the child of a fork: the parent's slot is not ours, and its locks may have been held.
+  void forget() noexcept;
+
+  abi::UsagePage* page() const noexcept { return page_; }
+  bool is_open() const noexcept { return page_ != nullptr; }
+
+ private:
+  abi::UsageSlot* slot() noexcept {
+    abi::UsageSlot* mine = slot_.load(std::memory_order_acquire);
+    return mine != nullptr ? mine : join();
+  }
+  abi::UsageSlot* join() noexcept;
+  bool take_slot(std::uint32_t index) noexcept;
+  std::atomic<std::uint64_t>* enter(unsigned device) noexcept;
+  bool try_commit(unsigned device, std::uint64_t bytes, std::uint64_t limit) noexcept;
+  void wait_for_gate() noexcept;
+  std::uint32_t sweep() noexcept;
+  bool is_alone() const noexcept;
+  std::uint32_t self() const noexcept;
+
+  abi::UsagePage* page_ = nullptr;
+  int fd_ = -1;
+  std::atomic<abi::UsageSlot*> slot_{nullptr};
+  SpinLock joining_;
+  SpinLock sweeping_;
+};
+
+// Bytes held until somebody takes them over: given back on every path that forgets to. Made by reserve().
+class Reservation {
+ public:
+  Reservation(Account& account, unsigned device, std::uint64_t bytes, Verdict verdict) noexcept
+      : account_(&account), device_(device), bytes_(bytes), verdict_(verdict) {}
+  ~Reservation() {
+    if (verdict_ == Verdict::admitted && bytes_ != 0) account_->refund(device_, bytes_);
+  }
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+
+  explicit operator bool() const noexcept { return verdict_ == Verdict::admitted; }
+  Verdict verdict() const noexcept { return verdict_; }
+  unsigned device() const noexcept { return device_; }
+  std::uint64_t bytes() const noexcept { return bytes_; }
+
+  // The true size is known now. False when it is larger than what was admitted and does not fit under
+  // `limit`: then nothing changed.
+  bool settle(std::uint64_t bytes, std::uint64_t limit) noexcept {
+    if (bytes > bytes_ && account_->admit(device_, bytes - bytes_, limit) != Verdict::admitted) return false;
+    if (bytes < bytes_) account_->refund(device_, bytes_ - bytes);
+    bytes_ = bytes;
+    return true;
+  }
+
+  // The bytes live on in a record of ours. Returns how many.
+  std::uint64_t commit() noexcept {
+    const std::uint64_t kept = bytes_;
+    bytes_ = 0;
+    return kept;
+  }
+
+ private:
+  Account* account_;
+  unsigned device_;
+  std::uint64_t bytes_;
+  Verdict verdict_;
+};
+
+}  // namespace hami::vgpu

@@ -1,0 +1,43 @@
+#include "libvgpu/core/environment.h"
+
+#include <optional>
+
+#include "libvgpu/core/size.h"
+
+namespace hami::vgpu {
+namespace {
+
+// Read before one variable per device: the name of device i is in row i, for messages too.
+constexpr const char* kDeviceNames[] = {
+    "CUDA_DEVICE_MEMORY_LIMIT_0",  "CUDA_DEVICE_MEMORY_LIMIT_1",  "CUDA_DEVICE_MEMORY_LIMIT_2",
+    "CUDA_DEVICE_MEMORY_LIMIT_3",  "CUDA_DEVICE_MEMORY_LIMIT_4",  "CUDA_DEVICE_MEMORY_LIMIT_5",
+    "CUDA_DEVICE_MEMORY_LIMIT_6",  "CUDA_DEVICE_MEMORY_LIMIT_7",  "CUDA_DEVICE_MEMORY_LIMIT_8",
+    "CUDA_DEVICE_MEMORY_LIMIT_9",  "CUDA_DEVICE_MEMORY_LIMIT_10", "CUDA_DEVICE_MEMORY_LIMIT_11",
+    "CUDA_DEVICE_MEMORY_LIMIT_12", "CUDA_DEVICE_MEMORY_LIMIT_13", "CUDA_DEVICE_MEMORY_LIMIT_14",
+    "CUDA_DEVICE_MEMORY_LIMIT_15"};
+static_assert(sizeof kDeviceNames / sizeof kDeviceNames[0] == abi::kMaxDevices);
+
+std::optional<std::uint64_t> read_one(Lookup lookup, const char* name, EnvironmentLimits& limits) noexcept {
+  const char* text = lookup(name);
+  if (text == nullptr) return std::nullopt;
+  limits.any = true;
+  const std::optional<std::uint64_t> bytes = parse_size(text);
+  if (!bytes && limits.bad_name == nullptr) {
+    limits.bad_name = name;
+    limits.bad_value = text;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+EnvironmentLimits read_environment(Lookup lookup) noexcept {
+  EnvironmentLimits limits;
+  const std::uint64_t global = read_one(lookup, "CUDA_DEVICE_MEMORY_LIMIT", limits).value_or(0);
+  for (unsigned i = 0; i < abi::kMaxDevices; ++i) {
+    limits.memory[i] = read_one(lookup, kDeviceNames[i], limits).value_or(global);
+  }
+  return limits;
+}
+
+}  // namespace hami::vgpu

@@ -1,0 +1,85 @@
+#include "libvgpu/core/library.h"
+
+#include <dlfcn.h>
+
+#include <cstring>
+
+#include "libvgpu/entry/resolve.h"
+
+namespace hami::vgpu {
+namespace {
+
+constexpr unsigned kRowsMax = 400;
+
+std::uint32_t hash(const void* address) noexcept {
+  return static_cast<std::uint32_t>((reinterpret_cast<std::uintptr_t>(address) * 0x9e3779b97f4a7c15ULL) >>
+                                    40U);
+}
+
+// "/usr/lib/libcuda.so.550.54" is a file of "libcuda.so.1": same name up to ".so".
+bool is_file_of(const char* path, const char* soname) noexcept {
+  const char* slash = std::strrchr(path, '/');
+  const char* name = slash == nullptr ? path : slash + 1;
+  const auto stem = static_cast<std::size_t>(std::strstr(soname, ".so") - soname) + 3;
+  return std::strncmp(name, soname, stem) == 0 && (name[stem] == '\0' || name[stem] == '.');
+}
+
+}  // namespace
+
+int Library::find(std::string_view symbol) const noexcept {
+  unsigned low = 0;
+  unsigned high = count_;
+  while (low < high) {
+    const unsigned middle = (low + high) / 2;
+    const int order = symbol.compare(rows_[middle].symbol);
+    if (order == 0) return static_cast<int>(middle);
+    if (order < 0) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return -1;
+}
+
+// No lock is held over a call of the loader: another thread may hold the loader's lock and wait for us.
+// Several threads may resolve at once; they find the same addresses, and the first one publishes.
+bool Library::resolve(const char* path) noexcept {
+  if (ready_.load(std::memory_order_acquire) == kReady) return true;
+  const ErrnoGuard keep_errno;
+  void* handle = path != nullptr ? real_dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE)
+                                 : real_dlopen(soname_, RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
+  if (handle == nullptr) return false;
+  void* found[kRowsMax] = {};
+  for (unsigned i = 0; i < count_ && i < kRowsMax; ++i) found[i] = real_dlsym(handle, rows_[i].symbol);
+  publish(found);
+  return true;
+}
+
+void Library::publish(void* const* found) noexcept {
+  const LockGuard guard(publishing_);
+  if (ready_.load(std::memory_order_relaxed) == kReady) return;
+  for (unsigned i = 0; i < count_; ++i) {
+    std::memcpy(slot(i), &found[i], sizeof found[i]);
+    if (found[i] == nullptr || rows_[i].hook == nullptr) continue;
+    std::uint32_t at = hash(found[i]) % kSlots;
+    while (by_address_[at].address != nullptr && by_address_[at].address != found[i]) at = (at + 1) % kSlots;
+    by_address_[at] = Pair{found[i], rows_[i].hook};
+  }
+  ready_.store(kReady, std::memory_order_release);
+}
+
+bool Library::load_from(const void* address) noexcept {
+  const char* path = nullptr;
+  return real_dladdr(address, &path) && is_file_of(path, soname_) && resolve(path);
+}
+
+void* Library::hook_at(const void* address) const noexcept {
+  for (std::uint32_t at = hash(address) % kSlots; by_address_[at].address != nullptr;
+       at = (at + 1) % kSlots) {
+    if (by_address_[at].address == address) return by_address_[at].hook;
+  }
+  return nullptr;
+}
+
+}  // namespace hami::vgpu

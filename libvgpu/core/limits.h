@@ -1,0 +1,58 @@
+// The limits of this container: what the slice file says, lowered by the environment, or the environment
+// alone.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "libvgpu/abi/slice.h"
+#include "libvgpu/core/environment.h"
+#include "libvgpu/core/lock.h"
+
+namespace hami::vgpu {
+
+enum class LimitSource : int {
+  none,         // neither slice nor variables: the library stays out of the way
+  slice,        // the slice file
+  environment,  // variables only
+  unusable,     // there are limits, but they cannot be read: everything that allocates must fail
+};
+
+class Limits {
+ public:
+  // Reads both sources; logs one line when a limit is unusable. Must be done before anything else.
+  LimitSource load(const char* slice_path, Lookup lookup) noexcept;
+
+  // Bytes of device memory that the container may use on its device `device`; 0: no limit. One load and a
+  // comparison when nothing changed; a slice that was rewritten takes effect here.
+  std::uint64_t memory(unsigned device) noexcept {
+    if (live_ != nullptr && generation() != seen_.load(std::memory_order_acquire)) refresh();
+    return effective_[device].load(std::memory_order_relaxed);
+  }
+
+  // The container's index of the device with this UUID text; -1 when the slice does not name it.
+  int find(const char* uuid) const noexcept;
+
+  LimitSource source() const noexcept { return source_; }
+  // The slice as it was at the start. Only when the source is `slice`.
+  const abi::SliceFile& slice() const noexcept { return copy_; }
+
+ private:
+  std::uint64_t generation() const noexcept { return __atomic_load_n(&live_->generation, __ATOMIC_ACQUIRE); }
+  bool map_slice(const char* path, bool& absent) noexcept;
+  void refresh() noexcept;
+  void apply(const abi::SliceFile& slice) noexcept;
+
+  LimitSource source_ = LimitSource::none;
+  const abi::SliceFile* live_ = nullptr;  // mapped read-only
+  std::atomic<std::uint64_t> seen_{0};    // generation that `effective_` was made from
+  std::atomic<std::uint64_t> effective_[abi::kMaxDevices] = {};
+  EnvironmentLimits environment_;
+  abi::SliceFile copy_ = {};
+  SpinLock refreshing_;
+};
+
+// A consistent copy of a slice that its writer may be changing; false when it is not a valid one.
+bool copy_slice(const abi::SliceFile& live, abi::SliceFile& copy) noexcept;
+
+}  // namespace hami::vgpu

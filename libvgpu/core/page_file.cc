@@ -1,0 +1,81 @@
+#include "libvgpu/core/page_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "libvgpu/abi/usage_repair.h"
+#include "libvgpu/core/log.h"
+
+namespace hami::vgpu {
+namespace {
+
+// Closes its descriptor, and with it every record lock that this process has on the file: only before the
+// account takes its own.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// Every process of the container must be able to write the page, whatever the umask of the first one is.
+int open_or_create(const char* path) noexcept {
+  const int fd = ::open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (fd >= 0) {
+    ::fchmod(fd, 0666);
+    return fd;
+  }
+  return errno == EEXIST ? ::open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
+}
+
+bool lock_for_creation(int fd) noexcept {
+  for (int round = 0; round < 2000; ++round) {  // 2 s; creation takes far less
+    if (abi::set_byte_lock(fd, abi::kGateByte, F_WRLCK)) return true;
+    const timespec pause = {0, 1'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+  return false;
+}
+
+// A page that is there and valid stays: other processes count on it.
+bool initialise(int fd, std::uint64_t offset) noexcept {
+  const auto start = static_cast<off_t>(offset);
+  const auto size = static_cast<off_t>(sizeof(abi::UsagePage));
+  // With its blocks allocated, writing to the map cannot end in SIGBUS on a full disk.
+  if (::posix_fallocate(fd, start, size) != 0) return false;
+  void* memory = ::mmap(nullptr, sizeof(abi::UsagePage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, start);
+  if (memory == MAP_FAILED) return false;
+  if (!abi::is_usage_page(*static_cast<abi::UsagePage*>(memory))) {
+    std::memset(memory, 0, sizeof(abi::UsagePage));
+    abi::SliceFile devices = {};
+    devices.device_count = abi::kMaxDevices;
+    abi::init_usage_page(memory, devices);
+  }
+  ::munmap(memory, sizeof(abi::UsagePage));
+  return true;
+}
+
+}  // namespace
+
+bool create_page_file(const char* path, std::uint64_t offset) noexcept {
+  const Descriptor file(open_or_create(path));
+  if (file.get() >= 0 && lock_for_creation(file.get()) && initialise(file.get(), offset)) return true;
+  log(LogLevel::error, "cannot prepare '", path,
+      "' for the memory limits; CUDA memory calls fail (CUDA_DEVICE_MEMORY_SHARED_CACHE names another file)");
+  return false;
+}
+
+}  // namespace hami::vgpu

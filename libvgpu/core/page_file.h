@@ -1,0 +1,12 @@
+// The usage page's file when no runtime made one: libvgpu used alone, with HAMi-core's variables.
+#pragma once
+
+#include <cstdint>
+
+namespace hami::vgpu {
+
+// Creates and initialises a page at byte `offset` of the file at `path` unless a valid one is there.
+// Processes that start together wait for the first. False, with a log line, when that is not possible.
+bool create_page_file(const char* path, std::uint64_t offset) noexcept;
+
+}  // namespace hami::vgpu

@@ -1,0 +1,42 @@
+// The state of the library in this process: nothing until the first CUDA or NVML call that it replaces.
+#pragma once
+
+#include <atomic>
+
+#include "libvgpu/core/account.h"
+#include "libvgpu/core/limits.h"
+#include "libvgpu/core/records.h"
+
+namespace hami::vgpu {
+
+enum class Mode : int {
+  unknown,
+  off,       // no limits: every call goes straight to the driver
+  on,        // limits hold
+  unusable,  // limits exist and cannot be held: what allocates must fail
+};
+
+// The environment's file of the shared page when there is no slice, as HAMi-core names it.
+inline constexpr const char* kSharedCacheVariable = "CUDA_DEVICE_MEMORY_SHARED_CACHE";
+inline constexpr const char* kSharedCacheDefault = "/tmp/cudevshr.cache";
+
+struct Process {
+  std::atomic<Mode> mode{Mode::unknown};
+  Limits limits;
+  Account account;
+  Records records;
+  SpinLock starting;
+};
+
+extern constinit Process g_process;
+
+// Reads the limits and opens the page; at most once per process.
+Mode start() noexcept;
+
+// How this process is held. One load after the first call.
+inline Mode mode() noexcept {
+  const Mode known = g_process.mode.load(std::memory_order_acquire);
+  return known != Mode::unknown ? known : start();
+}
+
+}  // namespace hami::vgpu

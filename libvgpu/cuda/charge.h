@@ -1,0 +1,86 @@
+// The three steps of every function that takes device memory: reserve, call the driver, keep or give back.
+#pragma once
+
+#include "libvgpu/core/process.h"
+#include "libvgpu/cuda/devices.h"
+#include "libvgpu/cuda/driver.h"
+
+namespace hami::vgpu {
+
+// What a program gets from everything that allocates while limits exist that cannot be held.
+inline constexpr CUresult kUnusable = CUDA_ERROR_OPERATING_SYSTEM;
+
+// Bytes that the driver takes for a request: small ones share blocks in units of 512 bytes, from 1 MiB on
+// whole blocks of 2 MiB are taken.
+constexpr std::uint64_t granule(std::uint64_t bytes) noexcept {
+  constexpr std::uint64_t kSmall = 512;
+  constexpr std::uint64_t kBlock = std::uint64_t{2} << 20U;
+  const std::uint64_t unit = bytes < kBlock / 2 ? kSmall : kBlock;
+  if (bytes > abi::kHeldMax) return bytes;  // refused anyway, and rounding must not wrap
+  return (bytes + unit - 1) / unit * unit;
+}
+
+inline std::uint64_t limit_of(unsigned device) noexcept { return g_process.limits.memory(device); }
+
+inline Reservation reserve(unsigned device, std::uint64_t bytes) noexcept {
+  return Reservation{g_process.account, device, bytes,
+                     g_process.account.admit(device, bytes, limit_of(device))};
+}
+
+// What the program gets when nothing was reserved.
+inline CUresult refusal(const Reservation& reservation) noexcept {
+  return reservation.verdict() == Verdict::refused ? CUDA_ERROR_OUT_OF_MEMORY : kUnusable;
+}
+
+// The driver's object `name` lives on the reserved bytes from now on. False when there is no memory to
+// remember it: the caller must undo the allocation.
+bool keep(Space space, std::uint64_t name, Reservation& reservation) noexcept;
+
+// Frees an object through `call`: its record decides only what is given back, the driver decides the result,
+// also for objects that we have never seen.
+template <typename Call>
+CUresult release(Space space, std::uint64_t name, Call call) noexcept {
+  if (mode() != Mode::on) return call();
+  // Taken out first: once the driver has freed it, another thread may be given the same name.
+  const std::optional<Record> record = g_process.records.take(space, name);
+  const CUresult status = call();
+  if (!record) return status;
+  if (status == CUDA_SUCCESS) {
+    g_process.account.refund(record->device, record->bytes);
+  } else {
+    bool stored = false;
+    g_process.records.insert(space, name, *record, stored);
+  }
+  return status;
+}
+
+// Allocates linear memory on the current device through `call`, which writes `*out`.
+// bytes: what the driver will take, as far as we know before. settled(): what it took, after.
+template <typename Pointer, typename Call, typename Settled>
+CUresult allocate_settled(Pointer* out, std::uint64_t bytes, Call call, Settled settled) noexcept {
+  if (mode() == Mode::off) return call();
+  if (mode() == Mode::unusable) return kUnusable;
+  CUresult status = CUDA_SUCCESS;
+  const int device = current_device_index(status);
+  if (device < 0)
+    return status == CUDA_SUCCESS ? kUnusable : call();  // without a context the driver refuses itself
+  Reservation reservation = reserve(static_cast<unsigned>(device), bytes);
+  if (!reservation) return refusal(reservation);
+  status = call();
+  if (status != CUDA_SUCCESS) return status;
+  if (reservation.settle(settled(), limit_of(reservation.device())) &&
+      keep(Space::pointer, *out, reservation)) {
+    return CUDA_SUCCESS;
+  }
+  driver<&CudaDriver::cuMemFree_v2>(CUdeviceptr{*out});
+  *out = 0;
+  return CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+template <typename Pointer, typename Call>
+CUresult allocate(Pointer* out, std::uint64_t bytes, Call call) noexcept {
+  const std::uint64_t taken = granule(bytes);
+  return allocate_settled(out, taken, call, [taken] { return taken; });
+}
+
+}  // namespace hami::vgpu

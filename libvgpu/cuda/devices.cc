@@ -1,0 +1,80 @@
+#include "libvgpu/cuda/devices.h"
+
+#include <atomic>
+#include <cstdlib>
+
+#include "libvgpu/core/device_names.h"
+#include "libvgpu/core/log.h"
+#include "libvgpu/core/process.h"
+#include "libvgpu/cuda/driver.h"
+
+namespace hami::vgpu {
+namespace {
+
+constexpr int kOrdinals = 64;
+constexpr int kUnknownDevice = -1;
+
+// Index + 1 of each ordinal; 0: not asked yet. Only answers that cannot change are kept.
+constinit std::atomic<int> g_index[kOrdinals] = {};
+
+bool read_uuid(CUdevice ordinal, CUuuid& uuid) noexcept {
+  // The second form knows MIG devices.
+  return driver<&CudaDriver::cuDeviceGetUuid_v2>(&uuid, ordinal) == CUDA_SUCCESS ||
+         driver<&CudaDriver::cuDeviceGetUuid>(&uuid, ordinal) == CUDA_SUCCESS;
+}
+
+int find_by_uuid(CUdevice ordinal) noexcept {
+  CUuuid uuid = {};
+  if (!read_uuid(ordinal, uuid)) return kUnknownDevice;
+  char text[kUuidText];
+  uuid_to_text(uuid, text);
+  const int index = g_process.limits.find(text);
+  if (index < 0)
+    log(LogLevel::error, "device ", text, " is not in this container's slice; it cannot be used");
+  return index;
+}
+
+std::string_view variable(const char* name) noexcept {
+  const char* value = ::secure_getenv(name);
+  return value == nullptr ? std::string_view{} : std::string_view{value};
+}
+
+int find_by_lists(CUdevice ordinal) noexcept {
+  const int index =
+      index_from_lists(variable("CUDA_VISIBLE_DEVICES"), variable("NVIDIA_VISIBLE_DEVICES"), ordinal);
+  return index < static_cast<int>(abi::kMaxDevices) ? index : kUnknownDevice;
+}
+
+}  // namespace
+
+void uuid_to_text(const CUuuid& uuid, char (&text)[kUuidText]) noexcept {
+  constexpr char kDigits[] = "0123456789abcdef";
+  char* at = text;
+  for (const char c : {'G', 'P', 'U', '-'}) *at++ = c;
+  for (unsigned i = 0; i < sizeof uuid.bytes; ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
+    *at++ = kDigits[uuid.bytes[i] >> 4U];
+    *at++ = kDigits[uuid.bytes[i] & 15U];
+  }
+  *at = '\0';
+}
+
+int device_index(CUdevice ordinal) noexcept {
+  if (ordinal < 0 || ordinal >= kOrdinals) return kUnknownDevice;
+  const int known = g_index[ordinal].load(std::memory_order_relaxed);
+  if (known > 0) [[likely]]
+    return known - 1;
+  const ErrnoGuard keep_errno;
+  const int index =
+      g_process.limits.source() == LimitSource::slice ? find_by_uuid(ordinal) : find_by_lists(ordinal);
+  if (index >= 0) g_index[ordinal].store(index + 1, std::memory_order_relaxed);
+  return index;
+}
+
+int current_device_index(CUresult& status) noexcept {
+  CUdevice ordinal = -1;
+  status = driver<&CudaDriver::cuCtxGetDevice>(&ordinal);
+  return status == CUDA_SUCCESS ? device_index(ordinal) : kUnknownDevice;
+}
+
+}  // namespace hami::vgpu

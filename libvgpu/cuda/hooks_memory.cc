@@ -1,0 +1,58 @@
+// Linear device memory. The forms without a suffix are those before CUDA 3.2, with 32-bit addresses and
+// sizes.
+#include "libvgpu/cuda/charge.h"
+#include "libvgpu/export.h"
+
+namespace hami::vgpu {
+namespace {
+
+// Rows start at multiples of at least 512 bytes; the driver tells the pitch it chose.
+std::uint64_t pitched(std::uint64_t width, std::uint64_t height) noexcept {
+  constexpr std::uint64_t kPitchUnit = 512;
+  if (width > abi::kHeldMax || height > abi::kHeldMax) return abi::kHeldMax + 1;
+  const std::uint64_t pitch = (width + kPitchUnit - 1) / kPitchUnit * kPitchUnit;
+  std::uint64_t bytes = 0;
+  if (__builtin_mul_overflow(pitch, height, &bytes)) return abi::kHeldMax + 1;
+  return granule(bytes);
+}
+
+}  // namespace
+}  // namespace hami::vgpu
+
+using namespace hami::vgpu;
+
+HAMI_EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* ptr, std::size_t bytes) {
+  return allocate(ptr, bytes, [=] { return driver<&CudaDriver::cuMemAlloc_v2>(ptr, bytes); });
+}
+
+HAMI_EXPORT CUresult cuMemAlloc(CUdeviceptr32* ptr, unsigned bytes) {
+  return allocate(ptr, bytes, [=] { return driver<&CudaDriver::cuMemAlloc>(ptr, bytes); });
+}
+
+HAMI_EXPORT CUresult cuMemAllocManaged(CUdeviceptr* ptr, std::size_t bytes, unsigned flags) {
+  return allocate(ptr, bytes, [=] { return driver<&CudaDriver::cuMemAllocManaged>(ptr, bytes, flags); });
+}
+
+HAMI_EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr* ptr, std::size_t* pitch, std::size_t width,
+                                        std::size_t height, unsigned element_bytes) {
+  return allocate_settled(
+      ptr, pitched(width, height),
+      [=] { return driver<&CudaDriver::cuMemAllocPitch_v2>(ptr, pitch, width, height, element_bytes); },
+      [=] { return pitched(*pitch, height); });
+}
+
+HAMI_EXPORT CUresult cuMemAllocPitch(CUdeviceptr32* ptr, unsigned* pitch, unsigned width, unsigned height,
+                                     unsigned element_bytes) {
+  return allocate_settled(
+      ptr, pitched(width, height),
+      [=] { return driver<&CudaDriver::cuMemAllocPitch>(ptr, pitch, width, height, element_bytes); },
+      [=] { return pitched(*pitch, height); });
+}
+
+HAMI_EXPORT CUresult cuMemFree_v2(CUdeviceptr ptr) {
+  return release(Space::pointer, ptr, [=] { return driver<&CudaDriver::cuMemFree_v2>(ptr); });
+}
+
+HAMI_EXPORT CUresult cuMemFree(CUdeviceptr32 ptr) {
+  return release(Space::pointer, ptr, [=] { return driver<&CudaDriver::cuMemFree>(ptr); });
+}

@@ -1,0 +1,64 @@
+// dlsym and dlvsym; see dlsym_amd64.S. The program's return address stays in the link register for the jump.
+        .text
+
+// void* dlsym(void* handle, const char* symbol)
+        .globl  dlsym
+        .type   dlsym, %function
+        .p2align 4
+dlsym:
+        .cfi_startproc
+        hint    34                              // bti c
+        stp     x29, x30, [sp, #-32]!
+        .cfi_def_cfa_offset 32
+        .cfi_offset 29, -32
+        .cfi_offset 30, -24
+        stp     x0, x1, [sp, #16]
+        bl      hami_find_hook                  // struct Answer in x0:x1
+        mov     x17, x0
+        mov     x16, x1                         // decided?
+        ldp     x0, x1, [sp, #16]
+        ldp     x29, x30, [sp], #32
+        .cfi_restore 29
+        .cfi_restore 30
+        .cfi_def_cfa_offset 0
+        cbnz    x16, 1f
+        adrp    x16, hami_real_dlsym
+        ldr     x16, [x16, #:lo12:hami_real_dlsym]
+        br      x16
+1:      mov     x0, x17
+        ret
+        .cfi_endproc
+        .size   dlsym, .-dlsym
+
+// void* dlvsym(void* handle, const char* symbol, const char* version)
+        .globl  dlvsym
+        .type   dlvsym, %function
+        .p2align 4
+dlvsym:
+        .cfi_startproc
+        hint    34
+        stp     x29, x30, [sp, #-48]!
+        .cfi_def_cfa_offset 48
+        .cfi_offset 29, -48
+        .cfi_offset 30, -40
+        stp     x0, x1, [sp, #16]
+        str     x2, [sp, #32]
+        bl      hami_find_hook_versioned
+        mov     x17, x0
+        mov     x16, x1                         // decided?
+        ldp     x0, x1, [sp, #16]
+        ldr     x2, [sp, #32]
+        ldp     x29, x30, [sp], #48
+        .cfi_restore 29
+        .cfi_restore 30
+        .cfi_def_cfa_offset 0
+        cbnz    x16, 1f
+        adrp    x16, hami_real_dlvsym
+        ldr     x16, [x16, #:lo12:hami_real_dlvsym]
+        br      x16
+1:      mov     x0, x17
+        ret
+        .cfi_endproc
+        .size   dlvsym, .-dlvsym
+
+        .section .note.GNU-stack, "", %progbits

@@ -1,0 +1,122 @@
+#include "libvgpu/entry/elf_symbols.h"
+
+#include <elf.h>
+#include <link.h>
+
+#include <cstdint>
+#include <cstring>
+
+namespace hami::vgpu {
+namespace {
+
+struct Search {
+  const char* symbol;
+  void* found;
+};
+
+// What PT_DYNAMIC says about an object's symbols.
+struct Symbols {
+  const ElfW(Sym) * table = nullptr;
+  const char* names = nullptr;
+  const std::uint32_t* gnu_hash = nullptr;
+  const std::uint32_t* sysv_hash = nullptr;
+};
+
+const ElfW(Phdr) * find_segment(const dl_phdr_info& object, ElfW(Word) type) noexcept {
+  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
+    if (object.dlpi_phdr[i].p_type == type) return &object.dlpi_phdr[i];
+  }
+  return nullptr;
+}
+
+bool contains(const dl_phdr_info& object, const void* address) noexcept {
+  const auto at = reinterpret_cast<ElfW(Addr)>(address);
+  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = object.dlpi_phdr[i];
+    const ElfW(Addr) start = object.dlpi_addr + segment.p_vaddr;
+    if (segment.p_type == PT_LOAD && at >= start && at - start < segment.p_memsz) return true;
+  }
+  return false;
+}
+
+// The loader relocates these addresses in place for most objects, not for the kernel's vDSO.
+template <typename T>
+const T* pointer(const dl_phdr_info& object, ElfW(Addr) value) noexcept {
+  return reinterpret_cast<const T*>(value < object.dlpi_addr ? value + object.dlpi_addr : value);
+}
+
+Symbols read_symbols(const dl_phdr_info& object) noexcept {
+  Symbols symbols;
+  const ElfW(Phdr)* dynamic = find_segment(object, PT_DYNAMIC);
+  if (dynamic == nullptr) return symbols;
+  const auto* entry = reinterpret_cast<const ElfW(Dyn)*>(object.dlpi_addr + dynamic->p_vaddr);
+  for (; entry->d_tag != DT_NULL; ++entry) {
+    if (entry->d_tag == DT_SYMTAB) symbols.table = pointer<ElfW(Sym)>(object, entry->d_un.d_ptr);
+    if (entry->d_tag == DT_STRTAB) symbols.names = pointer<char>(object, entry->d_un.d_ptr);
+    if (entry->d_tag == DT_GNU_HASH) symbols.gnu_hash = pointer<std::uint32_t>(object, entry->d_un.d_ptr);
+    if (entry->d_tag == DT_HASH) symbols.sysv_hash = pointer<std::uint32_t>(object, entry->d_un.d_ptr);
+  }
+  return symbols;
+}
+
+bool is_wanted(const Symbols& symbols, std::uint32_t index, const char* name) noexcept {
+  const ElfW(Sym)& symbol = symbols.table[index];
+  return symbol.st_shndx != SHN_UNDEF && (symbol.st_info & 15) == STT_FUNC &&
+         std::strcmp(symbols.names + symbol.st_name, name) == 0;
+}
+
+// Layout: bucket count, first symbol, Bloom words, Bloom shift; Bloom filter; buckets; chains. The lowest bit
+// of a chain word ends a bucket.
+std::uint32_t find_gnu(const Symbols& symbols, const char* name) noexcept {
+  std::uint32_t hash = 5381;
+  for (const char* at = name; *at != '\0'; ++at) hash = hash * 33 + static_cast<unsigned char>(*at);
+  const std::uint32_t bucket_count = symbols.gnu_hash[0];
+  const std::uint32_t first = symbols.gnu_hash[1];
+  const std::uint32_t bloom_words = symbols.gnu_hash[2];
+  if (bucket_count == 0) return 0;
+  const std::uint32_t* buckets =
+      symbols.gnu_hash + 4 + bloom_words * (sizeof(ElfW(Addr)) / sizeof(std::uint32_t));
+  const std::uint32_t* chains = buckets + bucket_count;
+  std::uint32_t index = buckets[hash % bucket_count];
+  if (index < first) return 0;
+  for (;; ++index) {
+    const std::uint32_t word = chains[index - first];
+    if ((word | 1U) == (hash | 1U) && is_wanted(symbols, index, name)) return index;
+    if ((word & 1U) != 0) return 0;
+  }
+}
+
+// Layout: bucket count, symbol count, buckets, chains.
+std::uint32_t find_sysv(const Symbols& symbols, const char* name) noexcept {
+  const std::uint32_t count = symbols.sysv_hash[1];
+  for (std::uint32_t index = 1; index < count; ++index) {
+    if (is_wanted(symbols, index, name)) return index;
+  }
+  return 0;
+}
+
+int visit(dl_phdr_info* object, std::size_t, void* data) noexcept {
+  auto& search = *static_cast<Search*>(data);
+  if (contains(*object, reinterpret_cast<const void*>(&find_in_other_objects))) return 0;
+  const Symbols symbols = read_symbols(*object);
+  if (symbols.table == nullptr || symbols.names == nullptr) return 0;
+  std::uint32_t index = 0;
+  if (symbols.gnu_hash != nullptr) {
+    index = find_gnu(symbols, search.symbol);
+  } else if (symbols.sysv_hash != nullptr) {
+    index = find_sysv(symbols, search.symbol);
+  }
+  if (index == 0) return 0;
+  search.found = reinterpret_cast<void*>(object->dlpi_addr + symbols.table[index].st_value);
+  return 1;
+}
+
+}  // namespace
+
+void* find_in_other_objects(const char* symbol) noexcept {
+  Search search = {symbol, nullptr};
+  ::dl_iterate_phdr(visit, &search);
+  return search.found;
+}
+
+}  // namespace hami::vgpu

@@ -1,0 +1,123 @@
+#include "libvgpu/entry/resolve.h"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "libvgpu/core/process.h"
+#include "libvgpu/cuda/driver.h"
+#include "libvgpu/entry/elf_symbols.h"
+#include "libvgpu/nvml/driver.h"
+
+extern "C" {
+constinit void* hami_real_dlsym = nullptr;
+constinit void* hami_real_dlvsym = nullptr;
+}
+
+namespace hami::vgpu {
+namespace {
+
+// Any number of threads may come here first: they all store the same values.
+void find_real() noexcept {
+  void* dlvsym_address = find_in_other_objects("dlvsym");
+  void* dlsym_address = find_in_other_objects("dlsym");
+  if (dlsym_address == nullptr) std::abort();  // no C library has this library loaded and no dlsym
+  __atomic_store_n(&hami_real_dlvsym, dlvsym_address, __ATOMIC_RELEASE);
+  __atomic_store_n(&hami_real_dlsym, dlsym_address, __ATOMIC_RELEASE);
+}
+
+// Only names of functions in our tables go further; everything else costs a few comparisons.
+Library* library_of(const char* symbol) noexcept {
+  if (symbol[0] == 'c' && symbol[1] == 'u') return &cuda_library();
+  if (std::strncmp(symbol, "nvml", 4) == 0) return &nvml_library();
+  return nullptr;
+}
+
+constexpr HamiAnswer kUndecided = {nullptr, 0};
+
+// The program must not find a function that its driver lacks. Asking for a name that nobody has leaves the
+// message for dlerror().
+HamiAnswer missing(const char* symbol) noexcept {
+  char name[128] = {};
+  const std::size_t length = ::strnlen(symbol, 96);
+  std::memcpy(name, symbol, length);
+  std::memcpy(name + length, " (driver)", 10);
+  real_dlsym(RTLD_DEFAULT, name);
+  return HamiAnswer{nullptr, 1};
+}
+
+// The loader found `address` for a row of ours. It is replaced when it is the driver's function, in whatever
+// way it was reached; a function of the same name in another library is none of our business.
+HamiAnswer replace(Library& library, int index, void* address) noexcept {
+  void* hook = library.row(index).hook;
+  // Our own export is what the loader finds first in the global scope, with or without a driver behind it.
+  const bool is_ours = address == hook;
+  if (is_ours && (!library.load() || library.entry_point(index) == nullptr))
+    return missing(library.row(index).symbol);
+  if (!is_ours && !library.load_from(address)) return kUndecided;
+  if (mode() == Mode::off) return HamiAnswer{library.entry_point(index), 1};
+  return HamiAnswer{hook, 1};
+}
+
+// Index of the row that `symbol` asks for when it is one that we replace; -1 otherwise.
+int replaced_row(void* handle, const char* symbol, Library*& library) noexcept {
+  // What comes after the caller in the chain of preloaded libraries has passed us already, or will.
+  if (handle == RTLD_NEXT || symbol == nullptr) return -1;
+  library = library_of(symbol);
+  if (library == nullptr) return -1;
+  const int index = library->find(symbol);
+  return index >= 0 && library->row(index).hook != nullptr ? index : -1;
+}
+
+void prepare() noexcept {
+  if (__atomic_load_n(&hami_real_dlsym, __ATOMIC_ACQUIRE) == nullptr) find_real();
+}
+
+}  // namespace
+
+void* real_dlopen(const char* path, int flags) noexcept {
+  using Dlopen = void* (*)(const char*, int);
+  const auto function = reinterpret_cast<Dlopen>(find_in_other_objects("dlopen"));
+  return function == nullptr ? nullptr : function(path, flags);
+}
+
+bool real_dladdr(const void* address, const char** path) noexcept {
+  using Dladdr = int (*)(const void*, Dl_info*);
+  const auto function = reinterpret_cast<Dladdr>(find_in_other_objects("dladdr"));
+  Dl_info where = {};
+  if (function == nullptr || function(address, &where) == 0 || where.dli_fname == nullptr) return false;
+  *path = where.dli_fname;
+  return true;
+}
+
+void* real_dlsym(void* handle, const char* symbol) noexcept {
+  prepare();
+  using Dlsym = void* (*)(void*, const char*);
+  return reinterpret_cast<Dlsym>(hami_real_dlsym)(handle, symbol);
+}
+
+}  // namespace hami::vgpu
+
+HamiAnswer hami_find_hook(void* handle, const char* symbol) noexcept {
+  using namespace hami::vgpu;
+  Library* library = nullptr;
+  prepare();
+  const int index = replaced_row(handle, symbol, library);
+  if (index < 0) return kUndecided;
+  const ErrnoGuard keep_errno;
+  void* address = real_dlsym(handle, symbol);
+  return address == nullptr ? kUndecided : replace(*library, index, address);
+}
+
+HamiAnswer hami_find_hook_versioned(void* handle, const char* symbol, const char* version) noexcept {
+  using namespace hami::vgpu;
+  Library* library = nullptr;
+  prepare();
+  const int index = replaced_row(handle, symbol, library);
+  if (index < 0) return kUndecided;
+  const ErrnoGuard keep_errno;
+  using Dlvsym = void* (*)(void*, const char*, const char*);
+  void* address = reinterpret_cast<Dlvsym>(hami_real_dlvsym)(handle, symbol, version);
+  return address == nullptr ? kUndecided : replace(*library, index, address);
+}

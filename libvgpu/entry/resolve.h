@@ -1,0 +1,34 @@
+// Symbol look-up by the program: which of its questions get one of our functions as the answer.
+#pragma once
+
+// Shared with the assembly entry of dlsym and dlvsym.
+extern "C" {
+
+// Returned in two registers. Not decided: the entry jumps to the real function, which then sees the program
+// as its caller and reports failure in its own words.
+struct HamiAnswer {
+  void* address;
+  unsigned long decided;
+};
+
+HamiAnswer hami_find_hook(void* handle, const char* symbol) noexcept;
+HamiAnswer hami_find_hook_versioned(void* handle, const char* symbol, const char* version) noexcept;
+
+// The dlsym and dlvsym behind ours in the order of loaded objects; found by the first question.
+extern void* hami_real_dlsym;
+extern void* hami_real_dlvsym;
+}
+
+namespace hami::vgpu {
+
+// The loader's functions that we call ourselves. They are looked up in the loaded objects and not linked:
+// before glibc 2.34 they live in libdl, which this library must not bring into every process.
+void* real_dlopen(const char* path, int flags) noexcept;
+
+// The file of the object that contains `address`.
+bool real_dladdr(const void* address, const char** path) noexcept;
+
+// The real dlsym. Not for RTLD_NEXT, whose answer depends on who calls.
+void* real_dlsym(void* handle, const char* symbol) noexcept;
+
+}  // namespace hami::vgpu

@@ -1,0 +1,45 @@
+#include "libvgpu/nvml/driver.h"
+
+#include <array>
+#include <string_view>
+
+#include "libvgpu/export.h"
+
+// Our functions have the driver's names and prototypes; a slip in a definition does not compile.
+#define HAMI_FN(symbol, since, result, params, args) HAMI_EXPORT result symbol params;
+#include "libvgpu/nvml/functions.def"
+
+namespace hami::vgpu {
+
+constinit NvmlDriver g_nvml = {};
+
+namespace {
+
+constexpr std::array kNames{
+#define HAMI_FN(symbol, ...) std::string_view{#symbol},
+#define HAMI_FN_DRIVER(symbol, ...) std::string_view{#symbol},
+#include "libvgpu/nvml/functions.def"
+};
+
+constexpr bool is_sorted() noexcept {
+  for (std::size_t i = 1; i < kNames.size(); ++i) {
+    if (!(kNames[i - 1] < kNames[i])) return false;
+  }
+  return true;
+}
+static_assert(is_sorted(), "keep functions.def sorted: look-up is a binary search");
+static_assert(sizeof(NvmlDriver) == kNames.size() * sizeof(void*));
+
+const Row kRows[] = {
+#define HAMI_FN(symbol, since, ...) {#symbol, reinterpret_cast<void*>(&::symbol), since},
+#define HAMI_FN_DRIVER(symbol, since, ...) {#symbol, nullptr, since},
+#include "libvgpu/nvml/functions.def"
+};
+
+constinit Library g_library{"libnvidia-ml.so.1", kRows, kNames.size(), &g_nvml};
+
+}  // namespace
+
+Library& nvml_library() noexcept { return g_library; }
+
+}  // namespace hami::vgpu

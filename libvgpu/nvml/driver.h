@@ -1,0 +1,28 @@
+// NVML as the program has it: its entry points, typed, and our table over them.
+#pragma once
+
+#include "libvgpu/core/library.h"
+#include "libvgpu/nvml/types.h"
+
+namespace hami::vgpu {
+
+// The real entry points; null for what this NVML lacks. Filled by nvml_library().
+struct NvmlDriver {
+#define HAMI_FN(symbol, since, result, params, args) result(*symbol) params;
+#define HAMI_FN_DRIVER(symbol, since, result, params, args) result(*symbol) params;
+#include "libvgpu/nvml/functions.def"
+};
+
+extern constinit NvmlDriver g_nvml;
+
+Library& nvml_library() noexcept;
+
+// Calls NVML's own function: nvml<&NvmlDriver::nvmlDeviceGetUUID>(device, text, length).
+template <auto Function, typename... Args>
+nvmlReturn_t nvml(Args... args) noexcept {
+  if (!nvml_library().load()) return NVML_ERROR_UNINITIALIZED;
+  const auto function = g_nvml.*Function;
+  return function != nullptr ? function(args...) : NVML_ERROR_FUNCTION_NOT_FOUND;
+}
+
+}  // namespace hami::vgpu

@@ -1,0 +1,118 @@
+#include "libvgpu/core/records.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+namespace hami::vgpu {
+namespace {
+
+class RecordsTest : public testing::Test {
+ protected:
+  void put(Space space, std::uint64_t name, std::uint64_t bytes, unsigned device = 0, unsigned owner = 0) {
+    bool stored = false;
+    records_->insert(space, name, Record{bytes, device, owner}, stored);
+    ASSERT_TRUE(stored);
+  }
+  std::unique_ptr<Records> records_ = std::make_unique<Records>();
+};
+
+TEST_F(RecordsTest, ReturnsWhatWasStored) {
+  put(Space::pointer, 0x7f0000000000, 3 * 512, 15, 77);
+  const auto record = records_->take(Space::pointer, 0x7f0000000000);
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->bytes, 3 * 512U);
+  EXPECT_EQ(record->device, 15U);
+  EXPECT_EQ(record->owner, 77U);
+  EXPECT_FALSE(records_->take(Space::pointer, 0x7f0000000000)) << "taken once";
+}
+
+TEST_F(RecordsTest, KeepsTheLargestSize) {
+  const std::uint64_t bytes = (std::uint64_t{1} << 46U) - 512;
+  put(Space::pointer, 1, bytes);
+  EXPECT_EQ(records_->take(Space::pointer, 1)->bytes, bytes);
+}
+
+TEST_F(RecordsTest, EqualNumbersOfDifferentKindsAreDifferentObjects) {
+  put(Space::pointer, 42, 512);
+  put(Space::array, 42, 1024);
+  EXPECT_EQ(records_->take(Space::array, 42)->bytes, 1024U);
+  EXPECT_EQ(records_->take(Space::pointer, 42)->bytes, 512U);
+}
+
+TEST_F(RecordsTest, AReusedNameReplacesAndTells) {
+  put(Space::pointer, 42, 512);
+  bool stored = false;
+  const auto stale = records_->insert(Space::pointer, 42, Record{1024, 0, 0}, stored);
+  ASSERT_TRUE(stale);
+  EXPECT_EQ(stale->bytes, 512U);
+  EXPECT_EQ(records_->take(Space::pointer, 42)->bytes, 1024U);
+}
+
+TEST_F(RecordsTest, AgreesWithAMapOverManyOperations) {
+  std::unordered_map<std::uint64_t, std::uint64_t> model;
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 300'000; ++i) {
+    const std::uint64_t name = 0x7f0000000000 + random() % 20'000 * 512;
+    if (random() % 2 == 0) {
+      const std::uint64_t bytes = (random() % 1000 + 1) * 512;
+      put(Space::pointer, name, bytes);
+      model[name] = bytes;
+    } else {
+      const auto record = records_->take(Space::pointer, name);
+      const auto known = model.find(name);
+      ASSERT_EQ(record.has_value(), known != model.end());
+      if (record) {
+        ASSERT_EQ(record->bytes, known->second);
+        model.erase(known);
+      }
+    }
+  }
+  for (const auto& [name, bytes] : model) EXPECT_EQ(records_->take(Space::pointer, name)->bytes, bytes);
+}
+
+TEST_F(RecordsTest, AnOwnersObjectsGoTogether) {
+  for (std::uint64_t i = 1; i <= 5000; ++i)
+    put(Space::pointer, i * 4096, 512, 0, static_cast<unsigned>(i % 3));
+  std::uint64_t bytes = 0;
+  records_->take_owned(
+      1, [](void* sum, const Record& record) { *static_cast<std::uint64_t*>(sum) += record.bytes; }, &bytes);
+  EXPECT_EQ(bytes, 512U * 1667);
+  EXPECT_FALSE(records_->take(Space::pointer, 4096));
+  EXPECT_TRUE(records_->take(Space::pointer, 2 * 4096));
+}
+
+TEST_F(RecordsTest, ThreadsDoNotDisturbEachOther) {
+  std::vector<std::thread> threads;
+  for (std::uint64_t t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int round = 0; round < 20; ++round) {
+        for (std::uint64_t i = 1; i <= 500; ++i) {
+          bool stored = false;
+          records_->insert(Space::pointer, (t << 40U) + i * 512, Record{i * 512, 0, 0}, stored);
+        }
+        for (std::uint64_t i = 1; i <= 500; ++i) {
+          const auto record = records_->take(Space::pointer, (t << 40U) + i * 512);
+          ASSERT_TRUE(record);
+          ASSERT_EQ(record->bytes, i * 512);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(RecordsTest, ForgettingEmptiesTheTable) {
+  for (std::uint64_t i = 1; i <= 100'000; ++i) put(Space::pointer, i * 512, 512);
+  records_->forget();
+  EXPECT_FALSE(records_->take(Space::pointer, 512));
+  put(Space::pointer, 512, 1024);
+  EXPECT_EQ(records_->take(Space::pointer, 512)->bytes, 1024U);
+}
+
+}  // namespace
+}  // namespace hami::vgpu
