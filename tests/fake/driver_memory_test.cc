@@ -55,6 +55,28 @@ TEST_P(DriverMemory, PitchAndManagedMemoryCountToo) {
 INSTANTIATE_TEST_SUITE_P(Doors, DriverMemory, ::testing::Values("linked", "dlsym", "procaddr"),
                          [](const auto& door) { return std::string(door.param); });
 
+TEST(DriverMemoryFromPython, RunsOutAtThePhysicalSizeOfTheCard) {
+  const SimNode node("[gpu]\nmemory_mib = 4096\n");
+
+  const Outcome result =
+      node.run({HAMI_SOURCE_DIR "/tests/simdriver/clients/cuda_ctypes.py", "alloc", "4096", "1"});
+
+  EXPECT_EQ(result.out,
+            "cuMemAlloc 4096 MiB: CUDA_SUCCESS\ncuMemAlloc 1 MiB: CUDA_ERROR_OUT_OF_MEMORY (2)\n"
+            "cuMemGetInfo: free 0 MiB, total 4096 MiB\n");
+}
+
+TEST(DriverMemoryFromPython, AForkedChildCannotUseTheDriverOfItsParent) {
+  const SimNode node;
+
+  const Outcome result =
+      node.run({HAMI_SOURCE_DIR "/tests/simdriver/clients/cuda_ctypes.py", "--fork", "alloc", "100"});
+
+  EXPECT_EQ(result.out,
+            "cuMemAlloc 1 MiB: CUDA_ERROR_NOT_INITIALIZED (3)\ncuMemAlloc 100 MiB: CUDA_SUCCESS\n"
+            "cuMemGetInfo: free 40860 MiB, total 40960 MiB\n");
+}
+
 TEST(DriverProcess, SmallAllocationsShareBlocksOfTwoMebibytes) {
   const SimNode node;
 

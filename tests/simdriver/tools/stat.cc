@@ -1,7 +1,8 @@
 // simgpu-stat [STATE]: what the simulated cards hold now, and the peaks. One record a line, "kind key=value
 // …":
-//   device index=0 uuid=… total=… used=… granted=… peak=…
-//   container index=… name=… live=… device=0 used=… granted=… peak_used=… peak_granted=…
+//   node driver_version=… cuda_version=12040
+//   device index=0 uuid=… bus_id=… minor=… total=… used=… granted=… peak=… name=…
+//   container index=… key=… live=… device=0 used=… granted=… peak_used=… peak_granted=… name=…
 //   process pid=… host_pid=… container=… device=0 used=… granted=… context=… contexts=… name=…
 // All amounts in bytes. Processes that have died are collected first.
 #include <stdio.h>
@@ -21,11 +22,17 @@ bool touched(const Share& share) {
 }
 
 void print_devices(const State& state) {
+  printf("node driver_version=%s cuda_version=%u\n", state.options.driver_version,
+         state.options.cuda_version);
   for (std::uint32_t i = 0; i < state.device_count; ++i) {
     const Device& device = state.devices[i];
-    printf("device index=%u uuid=%s bus_id=%s minor=%u total=%llu used=%llu granted=%llu peak=%llu\n", i,
-           device.uuid, device.bus_id, device.minor, number(device.total_bytes), number(device.used),
-           number(device.granted), number(device.peak));
+    printf(
+        "device index=%u uuid=%s bus_id=%s minor=%u numa_node=%d pci_device=%04x total=%llu used=%llu "
+        "granted=%llu "
+        "peak=%llu busy_ns=%llu name=%s\n",
+        i, device.uuid, device.bus_id, device.minor, device.numa_node, device.pci_device_id >> 16U,
+        number(device.total_bytes), number(device.used), number(device.granted), number(device.peak),
+        number(device.busy_total_ns), device.name);
   }
 }
 
@@ -36,10 +43,10 @@ void print_containers(const State& state) {
       const Share& share = container.share[i];
       if (!touched(share)) continue;
       printf(
-          "container index=%u key=%llu name=%s live=%u device=%u used=%llu granted=%llu peak_used=%llu "
-          "peak_granted=%llu\n",
-          c, number(container.key), container.name, container.live, i, number(share.physical),
-          number(share.granted), number(share.peak_physical), number(share.peak_granted));
+          "container index=%u key=%llu live=%u device=%u used=%llu granted=%llu peak_used=%llu "
+          "peak_granted=%llu name=%s\n",
+          c, number(container.key), container.live, i, number(share.physical), number(share.granted),
+          number(share.peak_physical), number(share.peak_granted), container.name);
     }
   }
 }
