@@ -1,7 +1,7 @@
 #include "oci-config/json_tree.h"
 
-#include <charconv>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -52,8 +52,8 @@ class Builder final : public JsonEvents {
   }
 
   void real(const std::string& spelling) override {
-    double value = 0;  // stays 0 when out of range; only the spelling is ever written
-    std::from_chars(spelling.data(), spelling.data() + spelling.size(), value);
+    const double value =
+        std::strtod(spelling.c_str(), nullptr);  // infinite when too big; only the spelling is written
     attach(made(json_object_new_double_s(value, spelling.c_str())));
   }
 
