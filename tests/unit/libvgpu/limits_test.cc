@@ -23,8 +23,8 @@ class LimitsTest : public testing::Test {
     path_ = dir_.file("slice");
     slice_.device_count = 2;
     slice_.generation = 1;
-    std::strcpy(slice_.devices[0].uuid, "GPU-11111111-2222-3333-4444-555555555555");
-    std::strcpy(slice_.devices[1].uuid, "GPU-aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee");
+    std::memcpy(slice_.devices[0].uuid, "GPU-11111111-2222-3333-4444-555555555555", 41);
+    std::memcpy(slice_.devices[1].uuid, "GPU-aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", 41);
     slice_.devices[0].memory_limit = 3000 * kMiB;
     slice_.devices[1].memory_limit = 0;
     abi::seal(slice_);

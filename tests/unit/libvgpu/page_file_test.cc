@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <cstdio>
+
 #include "libvgpu/core/account.h"
 #include "page_fixture.h"
 
