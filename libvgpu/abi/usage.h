@@ -111,8 +111,7 @@ inline void init_usage_page(void* memory, const SliceFile& slice) noexcept {
   for (std::uint32_t i = 0; i < slice.device_count; ++i) {
     std::memcpy(page->devices[i].uuid, slice.devices[i].uuid, sizeof page->devices[i].uuid);
   }
-  std::atomic_thread_fence(std::memory_order_release);
-  page->magic = kUsageMagic;
+  __atomic_store_n(&page->magic, kUsageMagic, __ATOMIC_RELEASE);
 }
 
 // What a reader checks before it uses a mapped page of at least sizeof(UsagePage) bytes.

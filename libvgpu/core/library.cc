@@ -11,11 +11,6 @@ namespace {
 
 constexpr unsigned kRowsMax = 400;
 
-std::uint32_t hash(const void* address) noexcept {
-  return static_cast<std::uint32_t>((reinterpret_cast<std::uintptr_t>(address) * 0x9e3779b97f4a7c15ULL) >>
-                                    40U);
-}
-
 // "/usr/lib/libcuda.so.550.54" is a file of "libcuda.so.1": same name up to ".so".
 bool is_file_of(const char* path, const char* soname) noexcept {
   const char* slash = std::strrchr(path, '/');
@@ -61,11 +56,13 @@ void Library::publish(void* const* found) noexcept {
   if (ready_.load(std::memory_order_relaxed) == kReady) return;
   for (unsigned i = 0; i < count_; ++i) {
     std::memcpy(slot(i), &found[i], sizeof found[i]);
-    if (found[i] == nullptr || rows_[i].hook == nullptr) continue;
-    std::uint32_t at = hash(found[i]) % kSlots;
-    while (by_address_[at].address != nullptr && by_address_[at].address != found[i]) at = (at + 1) % kSlots;
-    by_address_[at] = Pair{found[i], rows_[i].hook};
   }
+  // A driver may give several names one address. A replaced one decides, and of those the latest variant:
+  // backwards, because the first to come stays.
+  for (unsigned i = count_; i-- > 0;) {
+    if (rows_[i].hook != nullptr) insert(found[i], rows_[i].hook);
+  }
+  for (unsigned i = 0; i < count_; ++i) insert(found[i], nullptr);
   ready_.store(kReady, std::memory_order_release);
 }
 
@@ -74,12 +71,20 @@ bool Library::load_from(const void* address) noexcept {
   return real_dladdr(address, &path) && is_file_of(path, soname_) && resolve(path);
 }
 
-void* Library::hook_at(const void* address) const noexcept {
-  for (std::uint32_t at = hash(address) % kSlots; by_address_[at].address != nullptr;
-       at = (at + 1) % kSlots) {
-    if (by_address_[at].address == address) return by_address_[at].hook;
+void Library::insert(const void* address, void* hook) noexcept {
+  if (address == nullptr || pairs_ >= kSlots / 2) return;
+  std::uint32_t i = hash(address) % kSlots;
+  for (; by_address_[i].address.load(std::memory_order_relaxed) != nullptr; i = (i + 1) % kSlots) {
+    if (by_address_[i].address.load(std::memory_order_relaxed) == address) return;
   }
-  return nullptr;
+  by_address_[i].hook = hook;
+  by_address_[i].address.store(address, std::memory_order_release);
+  ++pairs_;
+}
+
+void Library::remember(const void* address, void* hook) noexcept {
+  const LockGuard guard(publishing_);
+  insert(address, hook);
 }
 
 }  // namespace hami::vgpu

@@ -40,8 +40,21 @@ class Library {
   // `address` is not in a library of this name.
   bool load_from(const void* address) noexcept;
 
-  // What to give a program instead of the driver's `address`: our function, or null for the driver's own.
-  void* hook_at(const void* address) const noexcept;
+  // What is known of an address that the driver gave to a program.
+  struct Known {
+    bool known;
+    void* hook;  // our function to give instead; null: the driver's own stays
+  };
+  Known at(const void* address) const noexcept {
+    for (std::uint32_t i = hash(address) % kSlots;; i = (i + 1) % kSlots) {
+      const void* found = by_address_[i].address.load(std::memory_order_acquire);
+      if (found == address) return {true, by_address_[i].hook};
+      if (found == nullptr) return {false, nullptr};
+    }
+  }
+
+  // Keeps what was found out about an address that is none of the table's, while there is room.
+  void remember(const void* address, void* hook) noexcept;
 
   void* entry_point(int index) const noexcept {
     void* address = nullptr;
@@ -58,7 +71,12 @@ class Library {
   unsigned char* slot(unsigned index) const noexcept {
     return static_cast<unsigned char*>(entry_points_) + index * sizeof(void*);
   }
+  static std::uint32_t hash(const void* address) noexcept {
+    return static_cast<std::uint32_t>((reinterpret_cast<std::uintptr_t>(address) * 0x9e3779b97f4a7c15ULL) >>
+                                      40U);
+  }
   bool resolve(const char* path) noexcept;
+  void insert(const void* address, void* hook) noexcept;
   void publish(void* const* found) noexcept;
 
   const char* soname_;
@@ -67,11 +85,13 @@ class Library {
   void* entry_points_;  // a struct of function pointers of many types: read and written as bytes
   std::atomic<int> ready_{0};
   SpinLock publishing_;
+  // Written once each, under `publishing_`: the hook, then the address. Readers take no lock.
   struct Pair {
-    const void* address;
+    std::atomic<const void*> address;
     void* hook;
   };
   Pair by_address_[kSlots] = {};
+  unsigned pairs_ = 0;
 };
 
 }  // namespace hami::vgpu

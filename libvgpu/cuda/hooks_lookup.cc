@@ -24,21 +24,30 @@ void* ask_known_version(const char* symbol, std::uint64_t flags) noexcept {
   return address;
 }
 
-// Our function in place of the driver's `address`; the address itself when we replace nothing there.
-void* translate(const char* symbol, void* address, int version, std::uint64_t flags) noexcept {
-  Library& library = cuda_library();
-  if (void* hook = library.hook_at(address)) return hook;
-  // A driver may hand out an entry that is none of its exported symbols. The version then tells which of our
-  // variants it must be; a variant newer than our table would have another shape, and is withheld rather than
-  // let through.
+// What stands for an address of the driver that is in none of our rows. The version tells which of our
+// variants it must be. One newer than our table would have another shape: it is withheld rather than let
+// through.
+void* find_out(const char* symbol, void* address, int version, std::uint64_t flags) noexcept {
+  const Library& library = cuda_library();
   const int index = newest_variant(library, symbol, version, flags);
-  if (index < 0 || library.row(index).hook == nullptr) return address;
-  if (library.entry_point(index) == nullptr) return address;
+  if (index < 0 || library.row(index).hook == nullptr || library.entry_point(index) == nullptr)
+    return address;
   if (version <= kCudaTableVersion || ask_known_version(symbol, flags) == address)
     return library.row(index).hook;
   log(LogLevel::error, "the driver has a variant of ", symbol,
       " that this library does not know; it is withheld");
   return nullptr;
+}
+
+// Our function in place of the driver's `address`; the address itself when we replace nothing there.
+void* translate(const char* symbol, void* address, int version, std::uint64_t flags) noexcept {
+  Library& library = cuda_library();
+  const Library::Known known = library.at(address);
+  if (known.known) [[likely]]
+    return known.hook != nullptr ? known.hook : address;
+  void* answer = find_out(symbol, address, version, flags);
+  if (answer != nullptr) library.remember(address, answer == address ? nullptr : answer);
+  return answer;
 }
 
 }  // namespace
