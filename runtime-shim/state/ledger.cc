@@ -159,9 +159,12 @@ Result<> Ledger::release(const std::string& key) {
   return {};
 }
 
-Result<std::vector<std::string>> Ledger::release_stale() {
+Result<std::vector<std::string>> Ledger::release_stale(std::size_t most) {
   std::vector<std::string> ended;
-  for (const Lease& lease : leases_) {
+  const std::size_t count = leases_.size();
+  const std::size_t first = most < count ? static_cast<std::size_t>(::getpid()) % count : 0;
+  for (std::size_t i = 0; i < std::min(most, count); ++i) {
+    const Lease& lease = leases_[(first + i) % count];
     if (is_stale(lease)) ended.push_back(lease.key);
   }
   for (const std::string& key : ended) HAMI_CHECK(release(key));

@@ -1,0 +1,248 @@
+#include "runtime-shim/allocation.h"
+
+#include <algorithm>
+#include <map>
+
+#include "oci-config/base/text.h"
+#include "runtime-shim/device_use.h"
+
+namespace hami::shim {
+
+namespace {
+
+using vendors::Device;
+using vendors::Inventory;
+
+bool names_device(const Inventory& inventory, const Names& names, const Device& device) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    const Device* found = inventory.find(name);
+    return found != nullptr && found->uuid == device.uuid;
+  });
+}
+
+// HAMi's schedulers know a device's type as "<vendor>-<model>"; a part of it in any case is enough.
+bool names_type(const Names& types, const Device& device) {
+  const std::string type = text::lower(text::cat({device.vendor, "-", device.model}));
+  return std::any_of(types.begin(), types.end(), [&](const std::string& wanted) {
+    return type.find(text::lower(wanted)) != std::string::npos;
+  });
+}
+
+bool is_allowed(const VendorRequest& request, const Inventory& inventory, const Device& device) {
+  if (request.use_uuid && !names_device(inventory, request.use_uuid->value, device)) return false;
+  if (request.nouse_uuid && names_device(inventory, request.nouse_uuid->value, device)) return false;
+  if (request.use_type && !names_type(request.use_type->value, device)) return false;
+  return !request.nouse_type || !names_type(request.nouse_type->value, device);
+}
+
+std::string describe_device(const Device& device) {
+  return text::cat({"device ", text::number(device.index), " (", device.uuid,
+                    device.model.empty() ? "" : ", ", device.model, ")"});
+}
+
+// One vendor's placing.
+class Placer {
+ public:
+  Placer(const VendorRequest& request, const VendorNode& node, const std::vector<state::Lease>& leases,
+         const Policy& policy, Placement placement, bool mutex)
+      : request_(request),
+        node_(node),
+        policy_(policy),
+        placement_(placement),
+        mutex_(mutex),
+        uses_(device_uses(node.recipe, node.inventory, leases, policy)) {}
+
+  Result<VendorAllocation> place() {
+    VendorAllocation allocation{request_.vendor, {}};
+    if (request_.selector && request_.selector->value.kind == Selector::Kind::none) return allocation;
+    HAMI_TRY(auto chosen, choose());
+    std::sort(chosen.begin(), chosen.end());
+    for (std::uint32_t i = 0; i < chosen.size(); ++i) allocation.grants.push_back(grant(chosen[i], i));
+    return allocation;
+  }
+
+ private:
+  [[nodiscard]] const std::vector<Device>& devices() const { return node_.inventory.devices; }
+
+  [[nodiscard]] Demand demand(std::size_t device, std::uint32_t position) const {
+    return demand_on(uses_[device], request_, position, mutex_, policy_, node_.recipe.slice.memory_unit);
+  }
+
+  Result<std::vector<std::size_t>> choose() {
+    if (request_.selector) return choose_selected();
+    std::vector<std::size_t> allowed;
+    for (std::size_t i = 0; i < devices().size(); ++i) {
+      if (is_allowed(request_, node_.inventory, devices()[i])) allowed.push_back(i);
+    }
+    const std::size_t count = request_.count ? request_.count->value : 0;
+    auto chosen = has_own_limits() ? choose_in_order(allowed, count) : choose_by_rank(allowed, count);
+    if (chosen.size() < count) return exhausted(count, allowed);
+    return chosen;
+  }
+
+  [[nodiscard]] bool has_own_limits() const {
+    return !request_.memory_of.empty() || !request_.cores_of.empty();
+  }
+
+  // The devices the request names, each of which must have room.
+  Result<std::vector<std::size_t>> choose_selected() {
+    std::vector<std::size_t> chosen;
+    HAMI_TRY(chosen, selected());
+    for (std::uint32_t i = 0; i < chosen.size(); ++i) {
+      const bool allowed = is_allowed(request_, node_.inventory, devices()[chosen[i]]);
+      if (!allowed || !lacks(uses_[chosen[i]], demand(chosen[i], i)).empty())
+        return exhausted(chosen.size(), chosen);
+    }
+    return chosen;
+  }
+
+  Result<std::vector<std::size_t>> selected() {
+    std::vector<std::size_t> chosen;
+    if (request_.selector->value.kind == Selector::Kind::all) {
+      for (std::size_t i = 0; i < devices().size(); ++i) chosen.push_back(i);
+      return chosen;
+    }
+    for (const std::string& name : request_.selector->value.names) {
+      const Device* device = node_.inventory.find(name);
+      if (device == nullptr) return unknown_device(name);
+      chosen.push_back(static_cast<std::size_t>(device - devices().data()));
+    }
+    std::sort(chosen.begin(), chosen.end());
+    chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
+    return chosen;
+  }
+
+  // Limits belong to positions, and positions follow the order of the devices: the first device with room
+  // takes the first position, and so on. No other choice can fit when this one does not.
+  [[nodiscard]] std::vector<std::size_t> choose_in_order(const std::vector<std::size_t>& allowed,
+                                                         std::size_t count) const {
+    std::vector<std::size_t> chosen;
+    for (const std::size_t device : allowed) {
+      if (chosen.size() == count) break;
+      const auto position = static_cast<std::uint32_t>(chosen.size());
+      if (lacks(uses_[device], demand(device, position)).empty()) chosen.push_back(device);
+    }
+    return chosen;
+  }
+
+  [[nodiscard]] std::vector<std::size_t> choose_by_rank(const std::vector<std::size_t>& allowed,
+                                                        std::size_t count) const {
+    std::vector<std::size_t> fitting;
+    for (const std::size_t device : allowed) {
+      if (lacks(uses_[device], demand(device, 0)).empty()) fitting.push_back(device);
+    }
+    std::stable_sort(fitting.begin(), fitting.end(), [&](std::size_t a, std::size_t b) {
+      return placement_ == Placement::spread ? is_fuller(b, a) : is_fuller(a, b);
+    });
+    if (placement_ == Placement::numa && count > 1) fitting = one_numa_node_first(fitting, count);
+    if (fitting.size() > count) fitting.resize(count);
+    return fitting;
+  }
+
+  // By share of the memory held, then by share of the cores, then by containers.
+  [[nodiscard]] bool is_fuller(std::size_t a, std::size_t b) const {
+    const auto rank = [&](std::size_t i) {
+      const DeviceUse& use = uses_[i];
+      const double capacity = static_cast<double>(std::max<std::uint64_t>(use.capacity.value, 1));
+      return std::tuple(static_cast<double>(use.memory.value) / capacity, use.cores.value, use.containers);
+    };
+    return rank(a) > rank(b);
+  }
+
+  // The devices of the first NUMA node, in rank order, that can give all of them, before the others.
+  [[nodiscard]] std::vector<std::size_t> one_numa_node_first(std::vector<std::size_t> fitting,
+                                                             std::size_t count) const {
+    std::map<int, std::size_t> per_node;
+    for (const std::size_t device : fitting) ++per_node[devices()[device].numa_node];
+    for (const std::size_t device : fitting) {
+      const int node = devices()[device].numa_node;
+      if (node < 0 || per_node[node] < count) continue;
+      std::stable_partition(fitting.begin(), fitting.end(),
+                            [&](std::size_t other) { return devices()[other].numa_node == node; });
+      break;
+    }
+    return fitting;
+  }
+
+  [[nodiscard]] Grant grant(std::size_t device, std::uint32_t position) const {
+    const Demand taken = demand(device, position);
+    Grant out;
+    out.device = device;
+    out.uuid = devices()[device].uuid;
+    out.memory_limit = taken.memory_limit;
+    out.core_limit = taken.core_limit;
+    out.holding = {request_.vendor, out.uuid, taken.memory, taken.cores, taken.exclusive};
+    return out;
+  }
+
+  [[nodiscard]] std::string amounts_asked() const {
+    std::vector<std::string> parts;
+    if (request_.memory) parts.push_back(text::cat({to_text(request_.memory->value), " of memory"}));
+    if (!request_.memory && request_.memory_percent) {
+      parts.push_back(text::cat({text::number(request_.memory_percent->value.value), "% of the memory"}));
+    }
+    if (request_.cores)
+      parts.push_back(text::cat({text::number(request_.cores->value.value), "% of the cores"}));
+    if (has_own_limits()) parts.emplace_back("limits of their own");
+    return parts.empty() ? "" : text::cat({" with ", text::join(parts, " and ")});
+  }
+
+  [[nodiscard]] std::string free_devices(const std::vector<std::size_t>& allowed) const {
+    constexpr std::size_t kMost = 16;
+    std::vector<std::string> parts;
+    for (const std::size_t i : allowed) {
+      if (parts.size() == kMost) break;
+      parts.push_back(text::cat({describe_device(devices()[i]), ": ", describe_free(uses_[i])}));
+    }
+    if (allowed.size() > kMost)
+      parts.push_back(text::cat({text::number(allowed.size() - kMost), " more devices"}));
+    return text::join(parts, "; ");
+  }
+
+  [[nodiscard]] tl::unexpected<Error> exhausted(std::size_t count,
+                                                const std::vector<std::size_t>& allowed) const {
+    const std::string asked =
+        text::cat({request_.origin(), " asks for ", text::number(count), " ", request_.vendor,
+                   count == 1 ? " device" : " devices", amounts_asked()});
+    if (allowed.empty()) {
+      return fail(Errc::exhausted,
+                  text::cat({asked, ", but none of the ", text::number(devices().size()),
+                             " on this node is of an allowed model and uuid"}),
+                  "change the lists of allowed and denied devices");
+    }
+    return fail(Errc::exhausted, text::cat({asked, ", but this node has ", free_devices(allowed)}),
+                "ask for less, or delete a container that holds a device");
+  }
+
+  [[nodiscard]] tl::unexpected<Error> unknown_device(const std::string& name) const {
+    std::vector<std::string> here;
+    for (const Device& device : devices()) here.push_back(describe_device(device));
+    return fail(Errc::not_found,
+                text::cat({request_.selector->origin, " names ", text::quote(name), ", but this node has ",
+                           here.empty() ? "no device" : text::join(here, ", ")}),
+                "name one of these");
+  }
+
+  const VendorRequest& request_;
+  const VendorNode& node_;
+  const Policy& policy_;
+  Placement placement_;
+  bool mutex_;
+  std::vector<DeviceUse> uses_;
+};
+
+}  // namespace
+
+Result<Allocation> allocate(const Request& request, const std::vector<VendorNode>& node,
+                            const std::vector<state::Lease>& leases, const Policy& policy) {
+  const Placement placement = request.placement ? request.placement->value : policy.placement;
+  Allocation allocation;
+  for (std::size_t i = 0; i < request.vendors.size(); ++i) {
+    Placer placer(request.vendors[i], node[i], leases, policy, placement, request.exclusive);
+    HAMI_TRY(auto vendor, placer.place());
+    allocation.vendors.push_back(std::move(vendor));
+  }
+  return allocation;
+}
+
+}  // namespace hami::shim

@@ -1,0 +1,77 @@
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libvgpu/abi/usage.h"
+#include "oci-config/base/files.h"
+#include "oci-config/base/text.h"
+#include "oci-config/base/unique_fd.h"
+#include "runtime-shim/plan.h"
+#include "vendors/plan_json.h"
+
+namespace hami::shim {
+
+namespace {
+
+// Creates `name`; the mode counts whatever our umask is.
+Result<UniqueFd> create(int dir, const char* name, mode_t mode) {
+  UniqueFd fd(::openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!fd) return fail_errno("create", name);
+  if (::fchmod(fd.get(), mode) != 0) return fail_errno("set the mode of", name);
+  return fd;
+}
+
+Result<> write_file(int dir, const char* name, std::string_view content, mode_t mode) {
+  HAMI_TRY(const UniqueFd fd, create(dir, name, mode));
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd.get(), content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_errno("write", name);
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+// Every block exists before the container maps the page: a write to it cannot meet a full disk.
+Result<> write_usage_page(int dir, const abi::SliceFile& slice) {
+  constexpr const char* kName = "usage";
+  HAMI_TRY(const UniqueFd fd, create(dir, kName, 0666));
+  if (const int error = ::posix_fallocate(fd.get(), 0, sizeof(abi::UsagePage)); error != 0) {
+    errno = error;
+    return fail_errno("allocate", kName);
+  }
+  void* memory = ::mmap(nullptr, sizeof(abi::UsagePage), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  if (memory == MAP_FAILED) return fail_errno("map", kName);
+  abi::init_usage_page(memory, slice);
+  ::munmap(memory, sizeof(abi::UsagePage));
+  return {};
+}
+
+Result<> write_slice(int dir, const Plan& plan) {
+  const std::string_view bytes(reinterpret_cast<const char*>(&*plan.slice), sizeof(abi::SliceFile));
+  HAMI_CHECK(write_file(dir, "slice", bytes, 0644));
+  HAMI_CHECK(write_usage_page(dir, *plan.slice));
+  return write_file(dir, "ld.so.preload", plan.preload, 0644);
+}
+
+}  // namespace
+
+Result<> write_container_dir(const Plan& plan, const std::string& dir) {
+  HAMI_CHECK(files::remove_tree(dir));
+  HAMI_CHECK(files::make_dirs(dir, 0700));
+  const UniqueFd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return fail_errno("open", dir);
+  const auto fill = [&]() -> Result<> {
+    if (plan.slice) HAMI_CHECK(write_slice(fd.get(), plan));
+    if (plan.hook.empty()) return {};
+    HAMI_TRY(const std::string json, vendors::to_json(plan.hook));
+    return write_file(fd.get(), "plan.json", json, 0600);
+  };
+  if (auto filled = fill(); !filled) {
+    return fail(std::move(filled).error().within(text::cat({"prepare ", text::quote(dir)})));
+  }
+  return {};
+}
+
+}  // namespace hami::shim

@@ -1,0 +1,133 @@
+#include "runtime-shim/device_use.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "oci-config/base/text.h"
+
+namespace hami::shim {
+
+namespace {
+
+template <typename Number>
+Number add_saturating(Number a, Number b) {
+  return b > static_cast<Number>(-1) - a ? static_cast<Number>(-1) : static_cast<Number>(a + b);
+}
+
+template <typename Limits>
+auto limit_at(const Limits& limits, std::uint32_t position) {
+  const auto it = limits.find(position);
+  return it == limits.end() ? nullptr : &it->second;
+}
+
+// Percentages are of whole MiB, as HAMi's scheduler counts; never less than one unit.
+Bytes percent_of(Bytes capacity, Percent percent, Bytes unit) {
+  const std::uint64_t mib = capacity.whole_mib() * percent.value / 100;
+  const std::uint64_t bytes = Bytes::mib(mib).value;
+  const std::uint64_t step = std::max<std::uint64_t>(unit.value, 1);
+  return Bytes{std::max(step, bytes / step * step)};
+}
+
+// The memory that the request names for this device; nullopt: all of it.
+std::optional<Bytes> named_memory(const DeviceUse& use, const VendorRequest& request, std::uint32_t position,
+                                  Bytes unit) {
+  if (const auto* own = limit_at(request.memory_of, position)) return own->value;
+  if (request.memory) return request.memory->value;
+  const bool part = request.memory_percent && request.memory_percent->value.value % 100 != 0;
+  if (part && use.capacity.value != 0) return percent_of(use.capacity, request.memory_percent->value, unit);
+  return std::nullopt;
+}
+
+std::optional<Percent> named_cores(const VendorRequest& request, std::uint32_t position) {
+  if (const auto* own = limit_at(request.cores_of, position)) return own->value;
+  if (request.cores) return request.cores->value;
+  return std::nullopt;
+}
+
+// Without a word about cores: is the whole device meant?
+bool means_whole_device(const VendorRequest& request, bool memory_named, const Policy& policy) {
+  if (request.memory_percent) return request.memory_percent->value.value == 100;
+  return !memory_named && policy.default_memory.value == 0 && policy.default_cores.value == 0;
+}
+
+bool is_shared_whole(const VendorRequest& request, const Policy& policy) {
+  return policy.vendor_variables == VendorVariables::shared && !request.count && !request.has_limit();
+}
+
+}  // namespace
+
+std::vector<DeviceUse> device_uses(const vendors::Recipe& recipe, const vendors::Inventory& inventory,
+                                   const std::vector<state::Lease>& leases, const Policy& policy) {
+  std::vector<DeviceUse> uses(inventory.devices.size());
+  std::unordered_map<std::string, DeviceUse*> by_uuid;
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    uses[i].capacity = policy.memory_scaling.of(inventory.devices[i].memory);
+    uses[i].core_capacity = policy.core_scaling.of(Percent{100});
+    uses[i].slots = recipe.slice.max_per_device == 0
+                        ? policy.split_count
+                        : std::min(policy.split_count, recipe.slice.max_per_device);
+    by_uuid.emplace(inventory.devices[i].uuid, &uses[i]);
+  }
+  for (const state::Lease& lease : leases) {
+    for (const state::Holding& holding : lease.holdings) {
+      const auto it = holding.vendor == inventory.vendor ? by_uuid.find(holding.device) : by_uuid.end();
+      if (it == by_uuid.end()) continue;
+      DeviceUse& use = *it->second;
+      use.memory.value = add_saturating(use.memory.value, holding.memory.value);
+      use.cores.value = add_saturating(use.cores.value, holding.cores.value);
+      use.containers = add_saturating(use.containers, 1U);
+      use.exclusive = use.exclusive || holding.exclusive;
+    }
+  }
+  return uses;
+}
+
+Demand demand_on(const DeviceUse& use, const VendorRequest& request, std::uint32_t position, bool mutex,
+                 const Policy& policy, Bytes memory_unit) {
+  Demand demand;
+  demand.exclusive = mutex;
+  if (is_shared_whole(request, policy)) return demand;
+
+  auto memory = named_memory(use, request, position, memory_unit);
+  auto cores = named_cores(request, position);
+  if (!cores && means_whole_device(request, memory.has_value(), policy)) cores = Percent{100};
+  if (!memory && !request.memory_percent && policy.default_memory.value != 0) {
+    memory = std::min(policy.default_memory, use.capacity);
+  }
+  if (!cores) cores = policy.default_cores;
+
+  const bool overcommitted = policy.memory_scaling != Scaling{};
+  demand.memory = memory.value_or(use.capacity);
+  demand.cores = *cores;
+  demand.exclusive = demand.exclusive || (cores->value == 100 && use.core_capacity.value <= 100) ||
+                     (!named_cores(request, position) && cores->value == 100);
+  if (memory || overcommitted) demand.memory_limit = demand.memory;
+  if (cores->value < 100) demand.core_limit = *cores;
+  return demand;
+}
+
+std::string lacks(const DeviceUse& use, const Demand& demand) {
+  if (use.exclusive) return "another container has it alone";
+  if (demand.exclusive && use.containers != 0) return "others are on it";
+  if (use.containers >= use.slots) return "no more containers";
+  if (demand.memory.value != 0 && use.capacity.value == 0 && demand.memory_limit.value != 0)
+    return "the size of its memory is not known";
+  if (demand.memory.value > use.capacity.value || use.memory.value > use.capacity.value - demand.memory.value)
+    return "not enough memory";
+  if (demand.cores.value > use.core_capacity.value ||
+      use.cores.value > use.core_capacity.value - demand.cores.value)
+    return "not enough cores";
+  if (demand.cores.value == 0 && use.cores.value >= use.core_capacity.value) return "no cores left";
+  return {};
+}
+
+std::string describe_free(const DeviceUse& use) {
+  if (use.exclusive) return "held by one container alone";
+  const Bytes memory{use.capacity.value - std::min(use.capacity.value, use.memory.value)};
+  const std::uint32_t cores = use.core_capacity.value - std::min(use.core_capacity.value, use.cores.value);
+  return text::cat({to_text(memory), " of ", to_text(use.capacity), " and ", text::number(cores),
+                    "% of the cores free, ", text::number(use.containers), " of ", text::number(use.slots),
+                    " containers"});
+}
+
+}  // namespace hami::shim

@@ -1,0 +1,55 @@
+// How much of each device is held, and how much a request would take of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime-shim/policy.h"
+#include "runtime-shim/request.h"
+#include "runtime-shim/state/ledger.h"
+#include "vendors/inventory.h"
+#include "vendors/recipe.h"
+
+namespace hami::shim {
+
+// One device with everything that counts for placing a slice on it.
+struct DeviceUse {
+  Bytes capacity;           // memory × scaling; 0: unknown
+  Percent core_capacity;    // 100 × scaling
+  std::uint32_t slots = 0;  // containers it may have
+  Bytes memory;             // held
+  Percent cores;            // held
+  std::uint32_t containers = 0;
+  bool exclusive = false;  // somebody has it alone
+};
+
+// Uses of the inventory's devices, by position. Sums saturate.
+[[nodiscard]] std::vector<DeviceUse> device_uses(const vendors::Recipe& recipe,
+                                                 const vendors::Inventory& inventory,
+                                                 const std::vector<state::Lease>& leases,
+                                                 const Policy& policy);
+
+// What a request takes of one device.
+struct Demand {
+  Bytes memory;   // held
+  Percent cores;  // held
+  bool exclusive = false;
+  Bytes memory_limit;  // 0: no limit
+  Percent core_limit;
+};
+
+// `position`: the container's how manieth device it would be, for limits like CUDA_DEVICE_MEMORY_LIMIT_1.
+// `mutex`: the request wants no neighbour whatever it takes. HAMi's rules: without any amount the whole
+// device, alone; a percentage is of the scaled memory, 100 of it is the whole device, alone; so is 100 % of
+// the cores.
+[[nodiscard]] Demand demand_on(const DeviceUse& use, const VendorRequest& request, std::uint32_t position,
+                               bool mutex, const Policy& policy, Bytes memory_unit);
+
+// Empty when the device has room for the demand; else what it lacks, for a message.
+[[nodiscard]] std::string lacks(const DeviceUse& use, const Demand& demand);
+
+// "37960MiB of 40960MiB and 70% of the cores free, 1 of 10 containers".
+[[nodiscard]] std::string describe_free(const DeviceUse& use);
+
+}  // namespace hami::shim

@@ -1,0 +1,210 @@
+#include "runtime-shim/plan.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "oci-config/base/text.h"
+#include "vendors/render.h"
+
+namespace hami::shim {
+
+namespace {
+
+constexpr const char* kHookName = "hami-hook";
+// Never empty: a createContainer hook without variables gets the image's under runc.
+constexpr const char* kHookPath = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr int kHookSeconds = 30;
+
+bool is_executable(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & 0111U) != 0;
+}
+
+Result<> require_file(const std::string& path, bool present, std::string_view key) {
+  if (present) return {};
+  return fail(Errc::not_found, text::cat({"file ", text::quote(path), " is missing on this node"}),
+              text::cat({"reinstall the package, or correct [paths] ", key, " in /etc/hami/config.toml"}));
+}
+
+// A library that others could change would run in every container.
+Result<> require_library(const std::string& path) {
+  struct stat info {};
+  HAMI_CHECK(require_file(path, ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode), "libvgpu"));
+  const bool ours = info.st_uid == 0 || info.st_uid == ::geteuid();
+  if (ours && (info.st_mode & 022U) == 0) return {};
+  return fail(Errc::denied, text::cat({"library ", text::quote(path), " can be changed by others than root"}),
+              "chown it to root and chmod it to 0644");
+}
+
+std::vector<vendors::Slice> slices_of(const VendorAllocation& allocation) {
+  std::vector<vendors::Slice> slices;
+  for (const Grant& grant : allocation.grants) {
+    slices.push_back({static_cast<std::uint32_t>(grant.device), grant.memory_limit, grant.core_limit,
+                      grant.holding.exclusive && !grant.is_slice()});
+  }
+  return slices;
+}
+
+vendors::ContainerFacts facts_of(const Container& container) {
+  vendors::ContainerFacts facts;
+  facts.key = container.key;
+  facts.rootfs = container.rootfs;
+  facts.privileged = container.view.privileged;
+  facts.debian_layout = container.image.debian_layout;
+  for (const auto& [name, value] : container.view.env) facts.env.insert_or_assign(name, value);
+  return facts;
+}
+
+bool has_slice(const VendorAllocation& allocation) {
+  return std::any_of(allocation.grants.begin(), allocation.grants.end(),
+                     [](const Grant& grant) { return grant.is_slice(); });
+}
+
+// Whether this vendor's slice gets a preload. False also where policy accepts that nothing holds it.
+Result<bool> is_enforced(const VendorRequest& request, const VendorAllocation& allocation,
+                         const vendors::Recipe& recipe, const Image& image, const Policy& policy) {
+  if (!has_slice(allocation)) return false;
+  std::string why;
+  if (recipe.slice.mechanism == vendors::SliceMechanism::none) {
+    why = text::cat({"devices of ", request.vendor, " cannot be divided"});
+  } else if (!image.has_glibc) {
+    why = "the image has no 64-bit glibc, so the limits of a slice cannot be held in it";
+  } else if (request.uncontrolled) {
+    why = text::cat({request.uncontrolled->origin, " asks to leave the slice without control"});
+  } else {
+    return true;
+  }
+  if (policy.unenforced == Unenforced::allow) return false;
+  return fail(Errc::denied, text::cat({request.origin(), ": ", why}),
+              "ask for whole devices, or set [policy] unenforced = \"allow\" in /etc/hami/config.toml");
+}
+
+Result<> add_slice_devices(const VendorAllocation& allocation, abi::SliceFile& slice) {
+  for (const Grant& grant : allocation.grants) {
+    if (slice.device_count == abi::kMaxDevices || grant.uuid.size() >= sizeof slice.devices[0].uuid) {
+      return fail(Errc::invalid_request,
+                  text::cat({"a slice has at most ", text::number(abi::kMaxDevices), " devices"}),
+                  "ask for fewer devices, or for whole ones");
+    }
+    abi::SliceDevice& device = slice.devices[slice.device_count++];
+    grant.uuid.copy(device.uuid, sizeof device.uuid - 1);
+    device.memory_limit = grant.memory_limit.value;
+    device.core_limit = grant.core_limit.value;
+  }
+  return {};
+}
+
+template <typename T>
+T value_of(const std::optional<Stated<T>>& stated, T fallback) {
+  return stated ? stated->value : fallback;
+}
+
+void set_modes(const VendorRequest& request, const Policy& policy, abi::SliceFile& slice) {
+  slice.core_policy =
+      static_cast<std::uint32_t>(value_of(request.core_policy, abi::CorePolicy::work_conserving));
+  slice.priority = value_of(request.priority, 1);  // HAMi-core's default: low
+  const bool overcommitted = policy.memory_scaling.thousandths > 1000;
+  if (value_of(request.oversubscribe, overcommitted)) slice.flags |= abi::kSliceOversubscribe;
+  if (value_of(request.oom_killer, true)) slice.flags |= abi::kSliceActiveOomKiller;
+}
+
+oci::Mount bind(const std::string& source, const char* destination, std::vector<std::string> options) {
+  options.insert(options.begin(), {"bind", "nosuid", "nodev"});
+  return {destination, source, "bind", std::move(options)};
+}
+
+// The image's lines, then ours, each once.
+std::string preload_text(const std::string& image_lines) {
+  std::string out;
+  for (const std::string_view line : text::split(image_lines, '\n')) {
+    if (!line.empty() && text::trim(line) != abi::kLibraryPath) out += text::cat({line, "\n"});
+  }
+  return out + abi::kLibraryPath + "\n";
+}
+
+void add_preload(const Container& container, const Config& config, Plan& plan) {
+  container.key.copy(plan.slice->container_key, sizeof plan.slice->container_key - 1);
+  abi::seal(*plan.slice);
+  plan.preload = preload_text(container.image.preload);
+  const std::string& dir = container.dir;
+  plan.edits.mounts.push_back(bind(config.paths.libvgpu, abi::kLibraryPath, {"ro"}));
+  plan.edits.mounts.push_back(bind(dir + "/slice", abi::kSlicePath, {"ro", "noexec"}));
+  plan.edits.mounts.push_back(bind(dir + "/usage", abi::kUsagePath, {"rw", "noexec"}));
+  plan.edits.mounts.push_back(bind(dir + "/ld.so.preload", "/etc/ld.so.preload", {"ro", "noexec"}));
+}
+
+oci::HookEdit hook(oci::HookStage stage, const Config& config, std::vector<std::string> args) {
+  args.insert(args.begin(), kHookName);
+  return {stage, config.paths.hook, std::move(args), {kHookPath}, kHookSeconds};
+}
+
+void add_hooks(const Container& container, const Config& config, Plan& plan) {
+  if (!plan.hook.empty()) {
+    plan.edits.hooks.push_back(hook(oci::HookStage::create_container, config,
+                                    {"create-container", "--plan", container.dir + "/plan.json"}));
+  }
+  plan.edits.hooks.push_back(
+      hook(oci::HookStage::poststop, config,
+           {"release", "--key", container.key, "--state-dir", config.roots.state_dir}));
+}
+
+std::string describe(const Allocation& allocation) {
+  std::vector<std::string> parts;
+  for (const VendorAllocation& vendor : allocation.vendors) {
+    if (vendor.grants.empty()) parts.push_back(text::cat({vendor.vendor, " driver"}));
+    for (const Grant& grant : vendor.grants) {
+      std::string part = text::cat({vendor.vendor, " ", grant.uuid});
+      if (grant.memory_limit.value != 0) part += " " + to_text(grant.memory_limit);
+      if (grant.core_limit.value != 0) part += text::cat({" ", text::number(grant.core_limit.value), "%"});
+      parts.push_back(std::move(part));
+    }
+  }
+  return text::join(parts, ", ");
+}
+
+void append(vendors::HookPlan& plan, const vendors::HookPlan& more) {
+  plan.links.insert(plan.links.end(), more.links.begin(), more.links.end());
+  plan.ldcache_dirs.insert(plan.ldcache_dirs.end(), more.ldcache_dirs.begin(), more.ldcache_dirs.end());
+  plan.proc_overrides.insert(plan.proc_overrides.end(), more.proc_overrides.begin(),
+                             more.proc_overrides.end());
+}
+
+Result<> add_vendor(const VendorRequest& request, const VendorAllocation& allocation, const VendorNode& node,
+                    const Container& container, const Policy& policy, Plan& plan) {
+  HAMI_TRY(const auto capabilities,
+           vendors::select_capabilities(node.recipe.capabilities, request.capabilities));
+  HAMI_TRY(auto rendered, vendors::render(node.recipe, node.inventory, slices_of(allocation), capabilities,
+                                          facts_of(container)));
+  HAMI_CHECK(oci::merge(plan.edits, std::move(rendered.edits)));
+  append(plan.hook, rendered.plan);
+  HAMI_TRY(const bool enforced, is_enforced(request, allocation, node.recipe, container.image, policy));
+  if (!enforced) return {};
+  if (!plan.slice) plan.slice.emplace();
+  set_modes(request, policy, *plan.slice);
+  return add_slice_devices(allocation, *plan.slice);
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const Request& request, const Allocation& allocation,
+                       const std::vector<VendorNode>& node, const Container& container,
+                       const Config& config) {
+  Plan plan;
+  for (std::size_t i = 0; i < request.vendors.size(); ++i) {
+    HAMI_CHECK(
+        add_vendor(request.vendors[i], allocation.vendors[i], node[i], container, config.policy, plan));
+  }
+  if (plan.slice) {
+    HAMI_CHECK(require_library(config.paths.libvgpu));
+    add_preload(container, config, plan);
+  }
+  HAMI_CHECK(require_file(config.paths.hook, is_executable(config.paths.hook), "hook"));
+  add_hooks(container, config, plan);
+  plan.edits.annotations[kAllocatedAnnotation] = describe(allocation);
+  HAMI_CHECK(oci::validate(plan.edits));
+  return plan;
+}
+
+}  // namespace hami::shim

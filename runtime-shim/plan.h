@@ -1,0 +1,48 @@
+// Allocation + recipes → what to change in config.json and what to put into the container's directory.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libvgpu/abi/slice.h"
+#include "oci-config/base/result.h"
+#include "oci-config/edits.h"
+#include "runtime-shim/allocation.h"
+#include "runtime-shim/config.h"
+#include "runtime-shim/image.h"
+#include "vendors/hook_plan.h"
+
+namespace hami::shim {
+
+// Says in config.json that it carries our edits; the value is for people.
+inline constexpr const char* kAllocatedAnnotation = "hami.io/allocated";
+
+// The container a plan is for.
+struct Container {
+  std::string key;     // state::lease_key
+  std::string dir;     // <state>/containers/<key>
+  std::string rootfs;  // absolute
+  oci::ContainerView view;
+  Image image;
+};
+
+struct Plan {
+  oci::ContainerEdits edits;
+  vendors::HookPlan hook;
+  std::optional<abi::SliceFile> slice;  // sealed; none when nothing has to be held back
+  std::string preload;                  // content of the container's /etc/ld.so.preload, with a slice only
+};
+
+// Reads host files below the recipes' roots, writes nothing. `node` has one entry per vendor of the request.
+// Fails with denied when the slice could not be held in this image and policy refuses such containers, with
+// not_found when a file of the driver or of ours is missing.
+[[nodiscard]] Result<Plan> make_plan(const Request& request, const Allocation& allocation,
+                                     const std::vector<VendorNode>& node, const Container& container,
+                                     const Config& config);
+
+// Makes the container's directory: slice (0644), usage page (0666), ld.so.preload (0644), plan.json (0600).
+// Everything the plan does not need is left out. A directory that is there is replaced.
+[[nodiscard]] Result<> write_container_dir(const Plan& plan, const std::string& dir);
+
+}  // namespace hami::shim

@@ -1,0 +1,59 @@
+// What this node allows: the [policy] section of config.toml as types.
+#pragma once
+
+#include <cstdint>
+
+#include "oci-config/base/units.h"
+
+namespace hami::shim {
+
+// Whose environment variables may ask for devices. Annotations always may.
+enum class EnvRequests {
+  always,
+  outside_kubernetes,  // a Pod's image could ask for what its owner was not given
+  never,
+};
+
+// What happens to a container whose slice cannot be held: no glibc in the image, or control switched off.
+enum class Unenforced { refuse, allow };
+
+// What a container holds that names whole devices with a vendor's own variable and sets no limit.
+enum class VendorVariables {
+  exclusive,  // the devices are its own
+  shared,     // as under the vendor's runtime: nothing is held, others may use the devices too
+};
+
+// Which device a slice is put on.
+enum class Placement {
+  binpack,  // the fullest that has room
+  spread,   // the emptiest
+  numa,     // like binpack, but several devices from one NUMA node when one can give them all
+};
+
+// A factor with three decimal places: 1500 is 1.5.
+struct Scaling {
+  std::uint32_t thousandths = 1000;
+  friend bool operator==(const Scaling&, const Scaling&) = default;
+  [[nodiscard]] constexpr Bytes of(Bytes bytes) const {
+    return Bytes{bytes.value / 1000 * thousandths + bytes.value % 1000 * thousandths / 1000};
+  }
+  [[nodiscard]] constexpr Percent of(Percent percent) const {
+    return Percent{percent.value * thousandths / 1000};
+  }
+};
+
+struct Policy {
+  EnvRequests env_requests = EnvRequests::outside_kubernetes;
+  Unenforced unenforced = Unenforced::refuse;
+  VendorVariables vendor_variables = VendorVariables::exclusive;
+  Placement placement = Placement::binpack;
+  Scaling memory_scaling;           // capacity of a device's memory: above 1 is overcommitment
+  Scaling core_scaling;             // capacity of a device's compute
+  std::uint32_t split_count = 10;   // containers on one device
+  std::uint32_t default_count = 1;  // devices, when only memory or cores are asked for; 0: that is an error
+  Bytes default_memory;             // per device, when a request names none; 0: all of it
+  Percent default_cores;            // per device, when a request names none; 0: no limit
+  friend bool operator==(const Policy&, const Policy&) = default;
+};
+
+}  // namespace hami::shim

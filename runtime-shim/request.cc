@@ -1,0 +1,169 @@
+#include "runtime-shim/request.h"
+
+#include <algorithm>
+#include <array>
+
+#include "runtime-shim/request_values.h"
+#include "runtime-shim/request_variables.h"
+#include "runtime-shim/request_words.h"
+
+namespace hami::shim {
+
+namespace {
+
+// Parts of the names of variables that ask for devices or limit them, of any vendor.
+constexpr std::array<std::string_view, 6> kVariableParts{
+    "HAMI_RESOURCES", "VISIBLE_DEVICES", "VISIBLE_CORES", "_LIMIT", "DOCKER_RESOURCE_", "PHY_CARDS"};
+// End of the directory in which a device plugin marks devices by mounts.
+constexpr std::string_view kMarkerPart = "-container-devices/";
+// Resource names and our annotations are "<domain>/<name>".
+constexpr std::array<std::string_view, 8> kDomainEnds{".com/", ".ai/", ".io/",  ".sh/",
+                                                      ".org/", ".cn/", ".net/", ".dev/"};
+// Domains whose annotations are about something else, in nearly every Pod.
+constexpr std::array<std::string_view, 4> kForeignDomains{"kubernetes.io/", "k8s.io/", "containerd.io/",
+                                                          "openshift.io/"};
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+template <typename List>
+bool contains_any(std::string_view text, const List& parts) {
+  return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) { return contains(text, part); });
+}
+
+bool variables_count(const oci::ContainerView& container, const Policy& policy) {
+  switch (policy.env_requests) {
+    case EnvRequests::always:
+      return true;
+    case EnvRequests::outside_kubernetes:
+      return !container.is_kubernetes();
+    case EnvRequests::never:
+      return false;
+  }
+  return false;
+}
+
+// "all" and "none" are what images carry by default: they yield to resource names. Named devices must agree.
+Result<> reconcile_selector(VendorRequest& request, bool named_by_words) {
+  if (!named_by_words || !request.selector) return {};
+  if (request.selector->value.kind != Selector::Kind::named) {
+    request.selector.reset();
+    return {};
+  }
+  const bool agrees = !request.count || request.count->value == request.selector->value.names.size();
+  if (agrees) return {};
+  return disagreement(request.count->origin, request.selector->origin, "number of devices");
+}
+
+// True when anything is asked of this vendor; sets the number of devices where only amounts are there.
+Result<bool> settle(VendorRequest& request, const Policy& policy) {
+  if (request.count && request.count->value == 0) return false;
+  if (request.count || request.selector) return true;
+  if (!request.has_limit()) return false;
+  if (policy.default_count == 0) {
+    return fail(Errc::invalid_request,
+                text::cat({request.origin(), " is there, but no number of ", request.vendor, " devices"}),
+                "ask for a number of devices too, or set [policy] default_count in /etc/hami/config.toml");
+  }
+  request.count = {policy.default_count, request.origin()};
+  return true;
+}
+
+Result<std::optional<VendorRequest>> parse_vendor(const oci::ContainerView& container,
+                                                  const vendors::Recipe& recipe,
+                                                  const std::vector<Words>& sources, const Policy& policy) {
+  VendorRequest request;
+  request.vendor = recipe.metadata.name;
+  for (const Words& words : sources) HAMI_CHECK(read_resources(words, recipe, request));
+  const bool named_by_words = request.count || request.has_limit();
+  if (variables_count(container, policy)) {
+    HAMI_CHECK(read_selector(container, recipe, request));
+    HAMI_CHECK(read_limit_variables(container, recipe, request));
+  }
+  HAMI_CHECK(reconcile_selector(request, named_by_words));
+  HAMI_TRY(const bool asked, settle(request, policy));
+  if (!asked) return std::optional<VendorRequest>{};
+  // An image says with this what it needs of the driver; it gives no device and so counts everywhere.
+  const auto capabilities = container.env_value(recipe.capabilities.env);
+  request.capabilities = std::string(capabilities.value_or(""));
+  return std::optional<VendorRequest>{std::move(request)};
+}
+
+// A misspelt name in the variable would silently be no limit.
+Result<> refuse_unknown_names(const Words& words, const std::vector<vendors::Recipe>& recipes) {
+  std::set<std::string> known{kPlacementKey};
+  for (const vendors::Recipe& recipe : recipes) known.merge(resource_names(recipe));
+  for (const auto& [name, value] : words.values()) {
+    if (known.count(name) != 0) continue;
+    return fail(
+        Errc::invalid_request,
+        text::cat({"variable ", kResourcesVariable, ": no recipe of this node has ", text::quote(name)}),
+        "check the spelling, or install the vendor's recipe");
+  }
+  return {};
+}
+
+}  // namespace
+
+bool VendorRequest::has_limit() const {
+  return memory || memory_percent || cores || !memory_of.empty() || !cores_of.empty();
+}
+
+std::string VendorRequest::origin() const {
+  if (count) return count->origin;
+  if (selector) return selector->origin;
+  if (memory) return memory->origin;
+  if (memory_percent) return memory_percent->origin;
+  if (cores) return cores->origin;
+  if (!memory_of.empty()) return memory_of.begin()->second.origin;
+  if (!cores_of.empty()) return cores_of.begin()->second.origin;
+  return {};
+}
+
+const std::vector<std::string_view>& request_needles() {
+  static const std::vector<std::string_view> needles = [] {
+    std::vector<std::string_view> all(kVariableParts.begin(), kVariableParts.end());
+    all.insert(all.end(), kDomainEnds.begin(), kDomainEnds.end());
+    all.push_back(kMarkerPart);
+    return all;
+  }();
+  return needles;
+}
+
+bool may_request(const oci::ContainerView& container, const Policy& policy) {
+  if (container.is_sandbox()) return false;
+  for (const auto& [key, value] : container.annotations) {
+    if (contains_any(key, kDomainEnds) && !contains_any(key, kForeignDomains)) return true;
+  }
+  if (!variables_count(container, policy)) return false;
+  for (const auto& [name, value] : container.env) {
+    if (!value.empty() && value != "void" && contains_any(name, kVariableParts)) return true;
+  }
+  return std::any_of(container.mounts.begin(), container.mounts.end(), [](const oci::Mount& mount) {
+    return mount.source == "/dev/null" && contains(mount.destination, kMarkerPart);
+  });
+}
+
+Result<std::optional<Request>> parse_request(const oci::ContainerView& container,
+                                             const std::vector<vendors::Recipe>& recipes,
+                                             const Policy& policy) {
+  if (container.is_sandbox()) return std::optional<Request>{};
+  std::vector<Words> sources{Words::of_annotations(container)};
+  const auto variable = container.env_value(kResourcesVariable);
+  if (variable && !variable->empty() && variables_count(container, policy)) {
+    HAMI_TRY(auto words, Words::of_variable(*variable));
+    HAMI_CHECK(refuse_unknown_names(words, recipes));
+    sources.push_back(std::move(words));
+  }
+  Request request;
+  for (const Words& words : sources) HAMI_CHECK(read_placement(words, request));
+  for (const vendors::Recipe& recipe : recipes) {
+    HAMI_TRY(auto vendor, parse_vendor(container, recipe, sources, policy));
+    if (vendor) request.vendors.push_back(*std::move(vendor));
+  }
+  if (request.vendors.empty()) return std::optional<Request>{};
+  return std::optional<Request>{std::move(request)};
+}
+
+}  // namespace hami::shim

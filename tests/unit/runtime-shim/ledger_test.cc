@@ -1,0 +1,300 @@
+#include "runtime-shim/state/ledger.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "oci-config/base/files.h"
+#include "oci-config/base/text.h"
+#include "runtime-shim/state/lease_json.h"
+#include "runtime-shim/state/liveness.h"
+
+namespace hami::state {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class LedgerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = fs::path(::testing::TempDir()) / text::cat({"hami-ledger-test-", std::to_string(::getpid())});
+    fs::remove_all(dir_);
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+
+  Ledger open() {
+    auto ledger = Ledger::open(dir_);
+    EXPECT_TRUE(ledger) << ledger.error().line();
+    return *std::move(ledger);
+  }
+
+  // A lease of this process: its creator lives.
+  Lease living(const std::string& key) const {
+    Lease lease;
+    lease.key = key;
+    lease.container_id = key;
+    lease.engine_root = dir_ / "runc";
+    lease.bundle = "/bundle";
+    lease.source = "annotation 'nvidia.com/gpu'";
+    lease.boot_id = boot_id();
+    lease.creator_pid = ::getpid();
+    lease.creator_start = *start_time(::getpid());
+    lease.created_at = 1700000000;
+    lease.holdings = {{"nvidia", "GPU-1", Bytes::mib(3000), Percent{30}, false}};
+    return lease;
+  }
+
+  Lease dead(const std::string& key) const {
+    Lease lease = living(key);
+    lease.creator_start += 1;  // the pid is somebody else's now
+    return lease;
+  }
+
+  fs::path dir_;
+};
+
+TEST_F(LedgerTest, KeepsWhatWasCommitted) {
+  ASSERT_TRUE(open().commit(living("a")));
+  ASSERT_TRUE(open().commit(living("b")));
+
+  EXPECT_THAT(open().leases(), ElementsAre(living("a"), living("b")));
+}
+
+TEST_F(LedgerTest, ReplacesALeaseWithTheSameKey) {
+  Lease changed = living("a");
+  changed.holdings.front().memory = Bytes::mib(1);
+  ASSERT_TRUE(open().commit(living("a")));
+  ASSERT_TRUE(open().commit(changed));
+
+  EXPECT_THAT(open().leases(), ElementsAre(changed));
+}
+
+TEST_F(LedgerTest, ReleaseRemovesLeaseAndDirectoryAndIsIdempotent) {
+  ASSERT_TRUE(open().commit(living("a")));
+  fs::create_directories(dir_ / "containers/a");
+  std::ofstream(dir_ / "containers/a/usage") << "x";
+
+  EXPECT_TRUE(open().release("a"));
+  EXPECT_TRUE(open().release("a"));
+
+  EXPECT_THAT(open().leases(), IsEmpty());
+  EXPECT_FALSE(fs::exists(dir_ / "containers/a"));
+}
+
+TEST_F(LedgerTest, RefusesKeysThatLeadElsewhere) {
+  auto ledger = open();
+  for (const char* key : {"", ".", "..", "../x", "a/b", ".hidden"}) {
+    EXPECT_FALSE(ledger.release(key)) << key;
+    EXPECT_FALSE(ledger.commit(living(key))) << key;
+  }
+}
+
+TEST_F(LedgerTest, SetsAUnreadableLeaseAsideAndSaysSo) {
+  ASSERT_TRUE(open().commit(living("good")));
+  std::ofstream(dir_ / "ledger/bad.json") << "{\"key\":";
+  ::chmod((dir_ / "ledger/bad.json").c_str(), 0600);
+
+  {
+    const auto ledger = open();
+    EXPECT_THAT(ledger.leases(), ElementsAre(living("good")));
+    EXPECT_THAT(ledger.findings(), ElementsAre(HasSubstr("bad.json")));
+  }
+  EXPECT_TRUE(fs::exists(dir_ / "ledger/bad.json.corrupt"));
+  EXPECT_THAT(open().findings(), IsEmpty());
+}
+
+TEST_F(LedgerTest, RemovesWhatAKilledWriterLeft) {
+  (void)open();
+  std::ofstream(dir_ / "ledger/.a.json.tmp-1") << "half";
+  fs::create_directories(dir_ / "containers/orphan");
+
+  auto ledger = open();
+  ASSERT_TRUE(ledger.release_stale());
+
+  EXPECT_FALSE(fs::exists(dir_ / "ledger/.a.json.tmp-1"));
+  EXPECT_FALSE(fs::exists(dir_ / "containers/orphan"));
+}
+
+TEST_F(LedgerTest, EndsTheLeasesOfDeadContainersOnly) {
+  Lease old_boot = living("old-boot");
+  old_boot.boot_id = "another";
+  for (const Lease& lease : {living("living"), dead("dead"), old_boot}) ASSERT_TRUE(open().commit(lease));
+
+  EXPECT_THAT(*open().release_stale(), ElementsAre("dead", "old-boot"));
+  EXPECT_THAT(open().leases(), ElementsAre(living("living")));
+}
+
+TEST_F(LedgerTest, TimesOutWhenAnotherHoldsTheLock) {
+  const auto held = open();
+
+  const auto start = std::chrono::steady_clock::now();
+  const auto second = Ledger::open(dir_, 50);
+
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().line(), HasSubstr("held by another process"));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+}
+
+TEST_F(LedgerTest, RefusesADirectoryThatOthersCanWrite) {
+  fs::create_directories(dir_);
+  ::chmod(dir_.c_str(), 0777);
+
+  const auto ledger = Ledger::open(dir_);
+
+  ASSERT_FALSE(ledger);
+  EXPECT_EQ(ledger.error().code, Errc::denied);
+}
+
+TEST_F(LedgerTest, LeavesNothingBehindOnAFullDisk) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount a small file system";
+  fs::create_directories(dir_);
+  if (::mount("tmpfs", dir_.c_str(), "tmpfs", 0, "size=64k,mode=0700") != 0)
+    GTEST_SKIP() << "this sandbox does not let us mount: " << std::strerror(errno);
+  {
+    auto ledger = open();
+    int kept = 0;
+    while (kept < 1000 && ledger.commit(living(text::cat({"c", std::to_string(kept)})))) ++kept;
+    EXPECT_GT(kept, 0);
+    EXPECT_LT(kept, 1000);
+    EXPECT_EQ(ledger.leases().size(), static_cast<std::size_t>(kept));
+  }
+  const auto reopened = open();
+  EXPECT_THAT(reopened.findings(), IsEmpty());
+  for (const auto& entry : fs::directory_iterator(dir_ / "ledger")) {
+    EXPECT_NE(entry.path().filename().string().front(), '.') << entry.path();
+  }
+  ::umount2(dir_.c_str(), MNT_DETACH);
+}
+
+TEST_F(LedgerTest, SurvivesWritersKilledAtAnyMoment) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 40; ++round) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (int i = 0;; ++i) {
+        auto ledger = Ledger::open(dir_);
+        const std::string key = text::cat({"c", std::to_string(i % 7)});
+        if (i % 3 == 2) {
+          (void)ledger->release(key);
+        } else {
+          (void)ledger->commit(living(key));
+        }
+      }
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(200 + random() % 6000));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+
+    const auto ledger = open();
+    ASSERT_THAT(ledger.findings(), IsEmpty());
+    for (const Lease& lease : ledger.leases()) ASSERT_EQ(lease.holdings, living("x").holdings);
+  }
+}
+
+TEST_F(LedgerTest, KeysAreSafeAndDifferByRootAndId) {
+  EXPECT_NE(lease_key("/run/a", "c"), lease_key("/run/b", "c"));
+  EXPECT_NE(lease_key("/run/a", "c"), lease_key("/run/a", "d"));
+  EXPECT_NE(lease_key("/r", "a/b"), lease_key("/r", "a_b"));
+  for (const char* id : {"", ".", "..", "../../x", "a b", "a\nb", "-x"}) {
+    EXPECT_TRUE(open().commit(living(lease_key("/r", id)))) << id;
+  }
+  EXPECT_TRUE(open().commit(living(lease_key("/r", std::string(5000, 'x')))));
+}
+
+TEST(LeaseJson, ReadsWhatItWrites) {
+  Lease lease;
+  lease.key = "k";
+  lease.container_id = "quote \" and \n newline";
+  lease.creator_start = UINT64_MAX;
+  lease.holdings = {{"nvidia", "GPU-1", Bytes{UINT64_MAX}, Percent{100}, true}};
+
+  EXPECT_EQ(*parse_lease(to_json(lease)), lease);
+}
+
+TEST(LeaseJson, RefusesAnythingElse) {
+  const std::string good = to_json(Lease{});
+  for (const std::string& bad : {std::string(), std::string("[]"), std::string("{}"),
+                                 good.substr(0, good.size() / 2), std::string("{\"key\": 3}")}) {
+    EXPECT_FALSE(parse_lease(bad)) << bad;
+  }
+  std::string negative = good;
+  negative.replace(negative.find("\"creatorPid\":0"), 14, "\"creatorPid\":-1");
+  EXPECT_FALSE(parse_lease(negative));
+}
+
+// A container directory as runc and crun leave it, with a first process of our choice.
+class Liveness : public LedgerTest {
+ protected:
+  void write_state(const std::string& name, const std::string& json) {
+    fs::create_directories(dir_ / "runc/c");
+    std::ofstream(dir_ / "runc/c" / name) << json;
+  }
+  static std::string runc(int pid, std::uint64_t start, const std::string& cgroup = "") {
+    return text::cat({"{\"init_process_pid\":", std::to_string(pid), ",\"init_process_start\":",
+                      std::to_string(start), ",\"cgroup_paths\":{\"devices\":\"", cgroup, "\"}}"});
+  }
+  static std::string crun(int pid, std::uint64_t start) {
+    return text::cat({"{\"pid\":", std::to_string(pid), ",\"process-start-time\":", std::to_string(start),
+                      ",\"cgroup-path\":\"/none\"}"});
+  }
+  [[nodiscard]] bool stale() const { return is_stale(dead("c")); }
+};
+
+TEST_F(Liveness, WithoutAStateDirectoryAndCreatorItIsStale) { EXPECT_TRUE(stale()); }
+
+TEST_F(Liveness, ALivingFirstProcessKeepsTheLease) {
+  write_state("state.json", runc(::getpid(), *start_time(::getpid())));
+  EXPECT_FALSE(stale());
+  fs::remove(dir_ / "runc/c/state.json");
+  write_state("status", crun(::getpid(), *start_time(::getpid())));
+  EXPECT_FALSE(stale());
+}
+
+TEST_F(Liveness, ADeadFirstProcessEndsIt) {
+  write_state("state.json", runc(::getpid(), *start_time(::getpid()) + 1));
+  EXPECT_TRUE(stale());
+}
+
+TEST_F(Liveness, ProcessesLeftInTheCgroupKeepTheLease) {
+  fs::create_directories(dir_ / "cgroup/child");
+  std::ofstream(dir_ / "cgroup/child/cgroup.procs") << "1\n";
+  write_state("state.json", runc(::getpid(), 1, dir_ / "cgroup"));
+  EXPECT_FALSE(stale());
+
+  std::ofstream(dir_ / "cgroup/child/cgroup.procs") << "";
+  EXPECT_TRUE(stale());
+}
+
+TEST_F(Liveness, InDoubtTheLeaseStays) {
+  write_state("state.json", "half a file");
+  EXPECT_FALSE(stale());
+}
+
+TEST_F(Liveness, KnowsProcessesWithAnyName) {
+  const std::string proc = dir_ / "proc";
+  fs::create_directories(proc + "/7");
+  std::ofstream(proc + "/7/stat") << "7 (a) b (c)) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 0 0\n";
+  EXPECT_EQ(start_time(7, proc), 4711U);
+
+  std::ofstream(proc + "/7/stat") << "7 (z) Z 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 0 0\n";
+  EXPECT_EQ(start_time(7, proc), std::nullopt);
+  EXPECT_EQ(start_time(8, proc), std::nullopt);
+}
+
+}  // namespace
+}  // namespace hami::state
