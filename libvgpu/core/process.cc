@@ -21,6 +21,7 @@ void after_fork_in_child() noexcept {
   g_process.starting.reset();
   g_process.account.forget();
   g_process.records.forget();
+  g_process.physical.forget();
 }
 
 bool open_page(LimitSource source) noexcept {

@@ -5,6 +5,7 @@
 
 #include "libvgpu/core/account.h"
 #include "libvgpu/core/limits.h"
+#include "libvgpu/core/physical.h"
 #include "libvgpu/core/records.h"
 
 namespace hami::vgpu {
@@ -25,6 +26,7 @@ struct Process {
   Limits limits;
   Account account;
   Records records;
+  PhysicalMemory physical;
   SpinLock starting;
 };
 

@@ -54,27 +54,56 @@ CUresult release(Space space, std::uint64_t name, Call call) noexcept {
   return status;
 }
 
+// What an allocation's caller knows about the object that it makes.
+//   call():    asks the driver for it
+//   settled(): bytes that the driver took, asked after success
+//   name():    what the object is called in `space`, after success
+//   undo():    frees it again
+template <typename Call, typename Settled, typename Name, typename Undo>
+struct Making {
+  Call call;
+  Settled settled;
+  Name name;
+  Undo undo;
+};
+template <typename Call, typename Settled, typename Name, typename Undo>
+Making(Call, Settled, Name, Undo) -> Making<Call, Settled, Name, Undo>;
+
+// Makes an object of about `bytes` bytes on the container's device `device`, and remembers it.
+template <typename... Steps>
+CUresult make_on(unsigned device, Space space, std::uint64_t bytes, const Making<Steps...>& making) noexcept {
+  Reservation reservation = reserve(device, bytes);
+  if (!reservation) return refusal(reservation);
+  const CUresult status = making.call();
+  if (status != CUDA_SUCCESS) return status;
+  if (reservation.settle(making.settled(), limit_of(device)) && keep(space, making.name(), reservation)) {
+    return CUDA_SUCCESS;
+  }
+  making.undo();
+  return CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+// The same on the device of the calling thread's context, in every mode.
+template <typename... Steps>
+CUresult make_on_current(Space space, std::uint64_t bytes, const Making<Steps...>& making) noexcept {
+  if (mode() == Mode::off) return making.call();
+  if (mode() == Mode::unusable) return kUnusable;
+  CUresult status = CUDA_SUCCESS;
+  const int device = current_device_index(status);
+  if (device >= 0) return make_on(static_cast<unsigned>(device), space, bytes, making);
+  return status == CUDA_SUCCESS ? kUnusable : making.call();  // without a context the driver refuses itself
+}
+
 // Allocates linear memory on the current device through `call`, which writes `*out`.
 // bytes: what the driver will take, as far as we know before. settled(): what it took, after.
 template <typename Pointer, typename Call, typename Settled>
 CUresult allocate_settled(Pointer* out, std::uint64_t bytes, Call call, Settled settled) noexcept {
-  if (mode() == Mode::off) return call();
-  if (mode() == Mode::unusable) return kUnusable;
-  CUresult status = CUDA_SUCCESS;
-  const int device = current_device_index(status);
-  if (device < 0)
-    return status == CUDA_SUCCESS ? kUnusable : call();  // without a context the driver refuses itself
-  Reservation reservation = reserve(static_cast<unsigned>(device), bytes);
-  if (!reservation) return refusal(reservation);
-  status = call();
-  if (status != CUDA_SUCCESS) return status;
-  if (reservation.settle(settled(), limit_of(reservation.device())) &&
-      keep(Space::pointer, *out, reservation)) {
-    return CUDA_SUCCESS;
-  }
-  driver<&CudaDriver::cuMemFree_v2>(CUdeviceptr{*out});
-  *out = 0;
-  return CUDA_ERROR_OUT_OF_MEMORY;
+  return make_on_current(Space::pointer, bytes,
+                         Making{call, settled, [out] { return std::uint64_t{*out}; },
+                                [out] {
+                                  driver<&CudaDriver::cuMemFree_v2>(CUdeviceptr{*out});
+                                  *out = 0;
+                                }});
 }
 
 template <typename Pointer, typename Call>

@@ -1,0 +1,171 @@
+#include "libvgpu/core/physical.h"
+
+#include <sys/mman.h>
+
+#include <cstring>
+
+namespace hami::vgpu {
+namespace {
+
+constexpr std::uint64_t kUnit = std::uint64_t{64} * 1024;  // the driver's granularity is a multiple of this
+constexpr unsigned kSizeBits = 40;
+constexpr std::uint64_t kSizeMask = (std::uint64_t{1} << kSizeBits) - 1;
+constexpr std::uint32_t kFirstPieces = 128;
+constexpr std::uint32_t kMaxPieces = 1U << 23U;  // what is left of a word beside the size
+
+std::uint64_t pack(std::uint64_t piece, std::uint64_t size) noexcept {
+  return piece << kSizeBits | ((size / kUnit) & kSizeMask);
+}
+std::uint32_t piece_of(std::uint64_t word) noexcept { return static_cast<std::uint32_t>(word >> kSizeBits); }
+std::uint64_t size_of(std::uint64_t word) noexcept { return (word & kSizeMask) * kUnit; }
+
+}  // namespace
+
+bool PhysicalMemory::grow() noexcept {
+  const std::uint32_t capacity = piece_capacity_ == 0 ? kFirstPieces : piece_capacity_ * 2;
+  if (capacity > kMaxPieces) return false;
+  void* memory =
+      ::mmap(nullptr, capacity * sizeof(Piece), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  if (pieces_ != nullptr) {
+    std::memcpy(memory, pieces_, piece_count_ * sizeof(Piece));
+    ::munmap(pieces_, piece_capacity_ * sizeof(Piece));
+  }
+  pieces_ = static_cast<Piece*>(memory);
+  piece_capacity_ = capacity;
+  return true;
+}
+
+bool PhysicalMemory::new_piece(std::uint32_t& index) noexcept {
+  if (first_free_ != 0) {
+    index = first_free_ - 1;
+    first_free_ = pieces_[index].next_free;
+    return true;
+  }
+  if (piece_count_ == piece_capacity_ && !grow()) return false;
+  index = piece_count_++;
+  return true;
+}
+
+PhysicalMemory::Freed PhysicalMemory::drop_if_dead(std::uint32_t index) noexcept {
+  Piece& piece = pieces_[index];
+  if (piece.references != 0 || piece.mappings != 0) return {};
+  const Freed freed{piece.device, piece.bytes};
+  piece.next_free = first_free_;
+  first_free_ = index + 1;
+  return freed;
+}
+
+bool PhysicalMemory::create(std::uint64_t handle, unsigned device, std::uint64_t bytes) noexcept {
+  const LockGuard guard(lock_);
+  std::uint32_t index = 0;
+  if (!new_piece(index)) return false;
+  pieces_[index] = {
+      .bytes = bytes, .device = device, .references = 1, .mappings = 0, .releasing = 0, .next_free = 0};
+  if (handles_.put(handle, index)) return true;
+  pieces_[index].references = 0;
+  drop_if_dead(index);
+  return false;
+}
+
+void PhysicalMemory::retain(std::uint64_t handle, std::uint64_t address) noexcept {
+  const LockGuard guard(lock_);
+  if (const std::uint64_t* known = handles_.find(handle)) {
+    ++pieces_[*known].references;
+    return;
+  }
+  const std::uint64_t* mapping = mappings_.find(address);
+  if (mapping != nullptr && handles_.put(handle, piece_of(*mapping)))
+    ++pieces_[piece_of(*mapping)].references;
+}
+
+void PhysicalMemory::begin_release(std::uint64_t handle, Pending& pending) noexcept {
+  const LockGuard guard(lock_);
+  const std::uint64_t* known = handles_.find(handle);
+  if (known == nullptr || !pending.add({handle, *known})) return;
+  Piece& piece = pieces_[*known];
+  if (++piece.releasing == piece.references) handles_.erase(handle);
+}
+
+PhysicalMemory::Freed PhysicalMemory::end_release(const Pending& pending) noexcept {
+  if (pending.count_ == 0) return {};
+  const LockGuard guard(lock_);
+  const auto index = static_cast<std::uint32_t>(pending.items_[0].word);
+  --pieces_[index].releasing;
+  --pieces_[index].references;
+  return drop_if_dead(index);
+}
+
+void PhysicalMemory::restore_release(const Pending& pending) noexcept {
+  if (pending.count_ == 0) return;
+  const LockGuard guard(lock_);
+  --pieces_[pending.items_[0].word].releasing;
+  handles_.put(pending.items_[0].name, pending.items_[0].word);
+}
+
+bool PhysicalMemory::map(std::uint64_t address, std::uint64_t size, std::uint64_t handle) noexcept {
+  const LockGuard guard(lock_);
+  const std::uint64_t* known = handles_.find(handle);
+  if (known == nullptr) return true;
+  const auto index = static_cast<std::uint32_t>(*known);
+  if (!mappings_.put(address, pack(index, size))) return false;
+  ++pieces_[index].mappings;
+  return true;
+}
+
+bool PhysicalMemory::begin_unmap(std::uint64_t address, std::uint64_t size, Pending& pending) noexcept {
+  const LockGuard guard(lock_);
+  for (std::uint64_t done = 0; done < size;) {
+    const std::uint64_t* mapping = mappings_.find(address + done);
+    if (mapping == nullptr) {
+      done += kUnit;
+      continue;
+    }
+    if (!pending.add({address + done, *mapping})) return false;
+    done += size_of(*mapping) != 0 ? size_of(*mapping) : kUnit;
+    mappings_.erase(pending.items_[pending.count_ - 1].name);
+  }
+  return true;
+}
+
+PhysicalMemory::Freed PhysicalMemory::end_mapping(std::uint64_t word) noexcept {
+  const LockGuard guard(lock_);
+  --pieces_[piece_of(word)].mappings;
+  return drop_if_dead(piece_of(word));
+}
+
+void PhysicalMemory::restore_unmap(const Pending& pending) noexcept {
+  const LockGuard guard(lock_);
+  for (std::size_t i = 0; i < pending.count_; ++i)
+    mappings_.put(pending.items_[i].name, pending.items_[i].word);
+}
+
+PhysicalMemory::Pending::~Pending() {
+  if (items_ != first_) ::munmap(items_, capacity_ * sizeof(Item));
+}
+
+bool PhysicalMemory::Pending::add(const Item& item) noexcept {
+  if (count_ == capacity_) {
+    const std::size_t capacity = capacity_ * 16;
+    void* memory =
+        ::mmap(nullptr, capacity * sizeof(Item), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return false;
+    std::memcpy(memory, items_, count_ * sizeof(Item));
+    if (items_ != first_) ::munmap(items_, capacity_ * sizeof(Item));
+    items_ = static_cast<Item*>(memory);
+    capacity_ = capacity;
+  }
+  items_[count_++] = item;
+  return true;
+}
+
+void PhysicalMemory::forget() noexcept {
+  lock_.reset();
+  handles_.clear();
+  mappings_.clear();
+  if (pieces_ != nullptr) ::munmap(pieces_, piece_capacity_ * sizeof(Piece));
+  pieces_ = nullptr;
+  piece_capacity_ = piece_count_ = first_free_ = 0;
+}
+
+}  // namespace hami::vgpu

@@ -1,0 +1,103 @@
+// Physical memory that handles name and mappings keep alive: it is gone when its last handle is released and
+// its last mapping is removed, in whatever order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "libvgpu/core/lock.h"
+#include "libvgpu/core/word_map.h"
+
+namespace hami::vgpu {
+
+class PhysicalMemory {
+ public:
+  // What came free.
+  struct Freed {
+    unsigned device = 0;
+    std::uint64_t bytes = 0;
+  };
+
+  // A new piece with one reference, named by `handle`. bytes: 0 for memory that is not ours to charge. False
+  // when there is no memory to remember it.
+  bool create(std::uint64_t handle, unsigned device, std::uint64_t bytes) noexcept;
+
+  // One more reference to the piece mapped at `address`; the driver named it `handle`.
+  void retain(std::uint64_t handle, std::uint64_t address) noexcept;
+
+  // A reference or mappings whose end the driver has not confirmed yet. Their names are out of the tables
+  // already, because the driver may give them to another thread the moment it is done; end() or restore()
+  // must follow.
+  class Pending {
+   public:
+    Pending() noexcept = default;
+    ~Pending();
+    Pending(const Pending&) = delete;
+    Pending& operator=(const Pending&) = delete;
+
+   private:
+    friend class PhysicalMemory;
+    struct Item {
+      std::uint64_t name;
+      std::uint64_t word;
+    };
+    bool add(const Item& item) noexcept;
+    Item first_[16];
+    Item* items_ = first_;
+    std::size_t capacity_ = 16;
+    std::size_t count_ = 0;
+  };
+
+  // One reference of `handle` is about to be released.
+  void begin_release(std::uint64_t handle, Pending& pending) noexcept;
+  // The driver said yes: what came free.
+  Freed end_release(const Pending& pending) noexcept;
+  // The driver said no.
+  void restore_release(const Pending& pending) noexcept;
+
+  // `size` bytes at `address` are a mapping of `handle` from now on. Handles that we do not know are none of
+  // our business. False when there is no memory to remember it.
+  bool map(std::uint64_t address, std::uint64_t size, std::uint64_t handle) noexcept;
+
+  // The mappings in [address, address + size) are about to be removed. False when there is no memory to note
+  // them.
+  bool begin_unmap(std::uint64_t address, std::uint64_t size, Pending& pending) noexcept;
+  // The driver said yes: calls visit(Freed) for what came free.
+  template <typename Visit>
+  void end_unmap(const Pending& pending, Visit visit) noexcept {
+    for (std::size_t i = 0; i < pending.count_; ++i) {
+      const Freed freed = end_mapping(pending.items_[i].word);
+      if (freed.bytes != 0) visit(freed);
+    }
+  }
+  // The driver said no.
+  void restore_unmap(const Pending& pending) noexcept;
+
+  // In the child of a fork.
+  void forget() noexcept;
+
+ private:
+  struct Piece {
+    std::uint64_t bytes;
+    std::uint32_t device;
+    std::uint32_t references;
+    std::uint32_t mappings;
+    std::uint32_t releasing;  // of the references: begun and not ended
+    std::uint32_t next_free;  // index + 1
+  };
+
+  bool new_piece(std::uint32_t& index) noexcept;
+  bool grow() noexcept;
+  Freed drop_if_dead(std::uint32_t index) noexcept;
+  Freed end_mapping(std::uint64_t word) noexcept;
+
+  SpinLock lock_;
+  WordMap handles_;   // handle → piece
+  WordMap mappings_;  // address → piece and size, see pack()
+  Piece* pieces_ = nullptr;
+  std::uint32_t piece_capacity_ = 0;
+  std::uint32_t piece_count_ = 0;
+  std::uint32_t first_free_ = 0;  // index + 1
+};
+
+}  // namespace hami::vgpu

@@ -1,0 +1,127 @@
+// How long physical memory lives: until its last handle and its last mapping are gone.
+#include "libvgpu/core/physical.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+namespace hami::vgpu {
+namespace {
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
+constexpr std::uint64_t kHandle = 7;
+constexpr std::uint64_t kAddress = 0x7f0000000000;
+
+class Physical : public ::testing::Test {
+ protected:
+  ~Physical() override { memory_.forget(); }
+
+  std::uint64_t release(std::uint64_t handle) {
+    PhysicalMemory::Pending pending;
+    memory_.begin_release(handle, pending);
+    return memory_.end_release(pending).bytes;
+  }
+  std::uint64_t unmap(std::uint64_t address, std::uint64_t size) {
+    PhysicalMemory::Pending pending;
+    EXPECT_TRUE(memory_.begin_unmap(address, size, pending));
+    std::uint64_t freed = 0;
+    memory_.end_unmap(pending, [&](const PhysicalMemory::Freed& piece) { freed += piece.bytes; });
+    return freed;
+  }
+
+  PhysicalMemory memory_;
+};
+
+TEST_F(Physical, EndsWithItsHandleWhenItWasNeverMapped) {
+  ASSERT_TRUE(memory_.create(kHandle, 3, 2 * kMiB));
+
+  EXPECT_EQ(release(kHandle), 2 * kMiB);
+  EXPECT_EQ(release(kHandle), 0U) << "the name is gone with it";
+}
+
+TEST_F(Physical, OutlivesItsHandleWhileMapped) {
+  ASSERT_TRUE(memory_.create(kHandle, 0, 4 * kMiB));
+  ASSERT_TRUE(memory_.map(kAddress, 2 * kMiB, kHandle));
+  ASSERT_TRUE(memory_.map(kAddress + 16 * kMiB, 2 * kMiB, kHandle));
+
+  EXPECT_EQ(release(kHandle), 0U);
+  EXPECT_EQ(unmap(kAddress, 2 * kMiB), 0U);
+  EXPECT_EQ(unmap(kAddress + 16 * kMiB, 2 * kMiB), 4 * kMiB);
+}
+
+TEST_F(Physical, OneUnmapEndsSeveralMappings) {
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    ASSERT_TRUE(memory_.create(i + 1, 0, 2 * kMiB));
+    ASSERT_TRUE(memory_.map(kAddress + i * 2 * kMiB, 2 * kMiB, i + 1));
+    ASSERT_EQ(release(i + 1), 0U);
+  }
+
+  EXPECT_EQ(unmap(kAddress, 200 * kMiB), 200 * kMiB);
+}
+
+TEST_F(Physical, RetainedHandleIsAReferenceToTheMappedPiece) {
+  ASSERT_TRUE(memory_.create(kHandle, 0, 2 * kMiB));
+  ASSERT_TRUE(memory_.map(kAddress, 2 * kMiB, kHandle));
+  ASSERT_EQ(release(kHandle), 0U);
+
+  memory_.retain(99, kAddress);
+
+  EXPECT_EQ(unmap(kAddress, 2 * kMiB), 0U);
+  EXPECT_EQ(release(99), 2 * kMiB);
+}
+
+TEST_F(Physical, RefusedReleaseAndUnmapChangeNothing) {
+  ASSERT_TRUE(memory_.create(kHandle, 0, 2 * kMiB));
+  ASSERT_TRUE(memory_.map(kAddress, 2 * kMiB, kHandle));
+  {
+    PhysicalMemory::Pending pending;
+    memory_.begin_release(kHandle, pending);
+    memory_.restore_release(pending);
+  }
+  {
+    PhysicalMemory::Pending pending;
+    ASSERT_TRUE(memory_.begin_unmap(kAddress, 4 * kMiB, pending));
+    memory_.restore_unmap(pending);
+  }
+
+  EXPECT_EQ(release(kHandle), 0U);
+  EXPECT_EQ(unmap(kAddress, 2 * kMiB), 2 * kMiB);
+}
+
+TEST_F(Physical, NameThatTheDriverReusesWhileAReleaseEndsIsTheNewPiece) {
+  ASSERT_TRUE(memory_.create(kHandle, 0, 2 * kMiB));
+  PhysicalMemory::Pending pending;
+  memory_.begin_release(kHandle, pending);
+
+  ASSERT_TRUE(memory_.create(kHandle, 0, 8 * kMiB));  // another thread, before the first one is back
+
+  EXPECT_EQ(memory_.end_release(pending).bytes, 2 * kMiB);
+  EXPECT_EQ(release(kHandle), 8 * kMiB);
+}
+
+TEST_F(Physical, ForeignHandlesAndAddressesAreNoneOfItsBusiness) {
+  EXPECT_TRUE(memory_.map(kAddress, 2 * kMiB, 12345));
+  EXPECT_EQ(release(12345), 0U);
+  EXPECT_EQ(unmap(kAddress, 64 * kMiB), 0U);
+}
+
+TEST(WordMap, KeepsItsNamesThroughGrowthAndErasure) {
+  WordMap map;
+  for (std::uint64_t name = 0; name < 5000; ++name) ASSERT_TRUE(map.put(name << 21U, name));
+  for (std::uint64_t name = 0; name < 5000; name += 2) map.erase(name << 21U);
+
+  EXPECT_EQ(map.size(), 2500U);
+  for (std::uint64_t name = 0; name < 5000; ++name) {
+    const std::uint64_t* word = map.find(name << 21U);
+    if (name % 2 == 0) {
+      EXPECT_EQ(word, nullptr) << name;
+    } else {
+      ASSERT_NE(word, nullptr) << name;
+      EXPECT_EQ(*word, name);
+    }
+  }
+  map.clear();
+}
+
+}  // namespace
+}  // namespace hami::vgpu
