@@ -28,13 +28,13 @@ Variables with_fields(const Variables& node, const std::map<std::string, std::st
 }
 
 Result<Device> read_device(const Recipe& recipe, const Variables& node, const LibraryIndex& libraries,
-                           const std::string& captured) {
+                           const std::string& captured, TextFiles& texts) {
   Device device;
   device.vendor = recipe.metadata.name;
   device.fields[recipe.devices.field] = captured;
   const Variables known = with_fields(node, device.fields);
   for (const auto& [name, variable] : recipe.devices.fields) {
-    HAMI_TRY(auto value, read_variable(variable, known, libraries));
+    HAMI_TRY(auto value, read_variable(variable, known, libraries, texts));
     if (value) {
       device.fields[name] = std::move(*value);
     } else if (!variable.optional) {
@@ -47,7 +47,7 @@ Result<Device> read_device(const Recipe& recipe, const Variables& node, const Li
 
 // Every device the recipe's pattern finds, without those it excludes.
 Result<std::vector<Device>> list_devices(const Recipe& recipe, const Variables& node,
-                                         const LibraryIndex& libraries) {
+                                         const LibraryIndex& libraries, TextFiles& texts) {
   const auto& table = recipe.devices;
   const auto slash = table.each.rfind('/');
   const auto star = table.each.find('*');
@@ -65,7 +65,7 @@ Result<std::vector<Device>> list_devices(const Recipe& recipe, const Variables& 
     const auto value = typed_value(table.field_type, captured);
     if (!value || *value != captured) continue;
     if (devices.size() == kMaxDevices) return fail(Errc::io, "list devices: too many");
-    HAMI_TRY(auto device, read_device(recipe, node, libraries, captured));
+    HAMI_TRY(auto device, read_device(recipe, node, libraries, captured, texts));
     const ConditionFacts facts{{}, {}, false, with_fields(node, device.fields)};
     if (table.exclude.program.empty() || !holds(table.exclude, facts)) devices.push_back(std::move(device));
   }
@@ -173,8 +173,9 @@ Result<Inventory> discover(const Recipe& recipe, const HostRoots& roots) {
   }
   HAMI_TRY(const HostDir driver, HostDir::open(inventory.roots.at("driver")));
   HAMI_TRY(const LibraryIndex libraries, library_index(recipe, driver, node));
+  TextFiles texts;
   for (const auto& [name, variable] : recipe.vars) {
-    HAMI_TRY(auto value, read_variable(variable, node, libraries));
+    HAMI_TRY(auto value, read_variable(variable, node, libraries, texts));
     if (!value && !variable.optional)
       return fail(Errc::not_found, text::cat({doing, ": ", name, " is not known"}),
                   "check that the driver is loaded");
@@ -183,7 +184,7 @@ Result<Inventory> discover(const Recipe& recipe, const HostRoots& roots) {
   node.insert(inventory.vars.begin(), inventory.vars.end());
   for (const char* name : {"host.arch", "host.triplet", "host.kernel"}) inventory.vars[name] = node[name];
 
-  auto devices = list_devices(recipe, node, libraries);
+  auto devices = list_devices(recipe, node, libraries, texts);
   if (!devices) return fail(std::move(devices).error().within(doing));
   if (devices->empty()) {
     return fail(Errc::not_found,

@@ -53,7 +53,7 @@ bool has_pci_device(const Predicate& wanted, const std::string& sys) {
 }
 
 Result<std::optional<std::string>> read_one(const Reading& reading, ValueType type, const Variables& known,
-                                            const LibraryIndex& libraries) {
+                                            const LibraryIndex& libraries, TextFiles& texts) {
   for (const auto& name : reading.library_version) {
     const auto library = libraries.find({name, "", "", false});
     if (library && typed_value(type, library->version)) return library->version;
@@ -68,8 +68,8 @@ Result<std::optional<std::string>> read_one(const Reading& reading, ValueType ty
   }
   if (reading.file.empty()) return std::nullopt;
   HAMI_TRY(const auto path, expand(reading.file, known));
-  const auto content = files::read(path, kMaxHostText);
-  if (!content) return std::nullopt;
+  const std::string* content = texts.read(path);
+  if (content == nullptr) return std::nullopt;
   std::optional<std::string_view> part = *content;
   if (!reading.key.empty()) part = value_of_key(*content, reading.key);
   if (part && !reading.after.empty()) part = text_after(*part, reading.after);
@@ -77,6 +77,15 @@ Result<std::optional<std::string>> read_one(const Reading& reading, ValueType ty
 }
 
 }  // namespace
+
+const std::string* TextFiles::read(const std::string& path) {
+  auto found = texts_.find(path);
+  if (found == texts_.end()) {
+    auto content = files::read(path, kMaxHostText);
+    found = texts_.emplace(path, content ? std::optional(std::move(*content)) : std::nullopt).first;
+  }
+  return found->second ? &*found->second : nullptr;
+}
 
 Result<std::map<std::string, std::string>> resolve_roots(const Recipe& recipe, const HostRoots& roots) {
   std::map<std::string, std::string> found{{"proc", roots.proc}, {"sys", roots.sys}};
@@ -185,9 +194,9 @@ std::string describe(const Predicate& predicate) {
 }
 
 Result<std::optional<std::string>> read_variable(const Variable& variable, const Variables& known,
-                                                 const LibraryIndex& libraries) {
+                                                 const LibraryIndex& libraries, TextFiles& texts) {
   for (const auto& reading : variable.from) {
-    HAMI_TRY(auto value, read_one(reading, variable.type, known, libraries));
+    HAMI_TRY(auto value, read_one(reading, variable.type, known, libraries, texts));
     if (value) return value;
   }
   return std::nullopt;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,16 @@
 namespace hami::vendors {
 
 inline constexpr std::size_t kMaxHostText = 256U << 10U;  // of a file in /proc or /sys
+
+// Small text files, each read once: several variables of a device come from one file.
+class TextFiles {
+ public:
+  // Null when it cannot be read.
+  [[nodiscard]] const std::string* read(const std::string& path);
+
+ private:
+  std::map<std::string, std::optional<std::string>> texts_;
+};
 
 // Directories of the recipe's roots and of proc and sys, by name. A root that the caller names is taken as it
 // is. Fails with not_found, naming the candidates and what was looked for in them.
@@ -38,7 +49,8 @@ inline constexpr std::size_t kMaxHostText = 256U << 10U;  // of a file in /proc 
 // The variable's value by the first reading that gives one; nothing when none does.
 [[nodiscard]] Result<std::optional<std::string>> read_variable(const Variable& variable,
                                                                const Variables& known,
-                                                               const LibraryIndex& libraries);
+                                                               const LibraryIndex& libraries,
+                                                               TextFiles& texts);
 
 // Majors of the character drivers in /proc/devices, by name; one name may have several.
 [[nodiscard]] std::multimap<std::string, std::uint32_t> character_majors(std::string_view proc_devices);
