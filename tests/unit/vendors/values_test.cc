@@ -20,6 +20,7 @@ TEST(Values, TakeNoIdentityThatIsNotKnownYet) {
   EXPECT_EQ(typed_value(ValueType::uuid, "GPU-12345678-0000-0000-0000-000000000000\n"),
             "GPU-12345678-0000-0000-0000-000000000000");
   EXPECT_EQ(typed_value(ValueType::uuid, "../../etc"), std::nullopt);
+  EXPECT_EQ(typed_value(ValueType::uuid, "???? GPU-1234"), std::nullopt);
 }
 
 TEST(Values, AcceptOnlyWhatHasTheType) {
