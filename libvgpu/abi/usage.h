@@ -50,7 +50,8 @@ struct alignas(64) UsageSlot {
   std::atomic<std::uint64_t> start_time;  // field 22 of /proc/self/stat, clock ticks since boot
   std::atomic<std::uint32_t> host_pid;    // filled from outside; 0: unknown
   std::atomic<std::uint32_t> flags;       // SlotFlags
-  std::uint64_t reserved[5];
+  std::atomic<std::uint64_t> devices;     // bit i: the process has used the container's device i
+  std::uint64_t reserved[4];
   std::atomic<std::uint64_t> held[kStripes][kMaxDevices];  // see held_bytes(), held_marks()
 };
 

@@ -60,6 +60,7 @@ inline void clear(UsagePage& page, UsageSlot& slot) noexcept {
     slot.held[i / kMaxDevices][i % kMaxDevices].store(0, std::memory_order_seq_cst);
   }
   slot.host_pid.store(0, std::memory_order_relaxed);
+  slot.devices.store(0, std::memory_order_relaxed);
   slot.flags.store(0, std::memory_order_relaxed);
   slot.owner.store(0, std::memory_order_release);
   page.repairs.fetch_add(1, std::memory_order_relaxed);

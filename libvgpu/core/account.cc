@@ -12,7 +12,10 @@
 namespace hami::vgpu {
 namespace {
 
-constexpr std::uint64_t kSweepPeriodMs = 20;
+// How long the end of a process may stay unnoticed in reports. A look asks the kernel about every process.
+constexpr std::uint64_t kSweepPeriodMs = 5;
+constexpr std::uint64_t kSweepPeriodManyMs = 50;
+constexpr std::uint32_t kMany = 64;
 constexpr int kHighDescriptor = 900;  // out of the way of programs that count on small numbers
 
 constinit std::atomic<unsigned> g_threads{0};
@@ -86,6 +89,7 @@ bool Account::take_slot(std::uint32_t index) noexcept {
   while (high <= index && !page_->high_water.compare_exchange_weak(high, index + 1)) {
   }
   slot.start_time.store(own_start_time(), std::memory_order_relaxed);
+  slot.host_pid.store(own_host_pid(), std::memory_order_relaxed);
   slot.flags.store(abi::kSlotEnforced, std::memory_order_relaxed);
   slot.owner.store(std::uint64_t{static_cast<std::uint32_t>(::getpid())} << 32U | 1U,
                    std::memory_order_release);
@@ -191,14 +195,66 @@ std::uint32_t Account::sweep() noexcept {
   return abi::repair(*page_, fd_, self());
 }
 
+void Account::sweep_now_and_then() noexcept {
+  if (is_alone()) return;
+  const std::uint64_t period =
+      page_->high_water.load(std::memory_order_relaxed) > kMany ? kSweepPeriodManyMs : kSweepPeriodMs;
+  if (now_ms() - page_->swept_at.load(std::memory_order_relaxed) >= period) sweep();
+}
+
 std::uint64_t Account::used(unsigned device) noexcept {
-  if (!is_alone() && now_ms() - page_->swept_at.load(std::memory_order_relaxed) >= kSweepPeriodMs) sweep();
+  sweep_now_and_then();
   return page_->devices[device].committed.load(std::memory_order_acquire);
 }
 
 std::uint64_t Account::own(unsigned device) const noexcept {
   const abi::UsageSlot* mine = slot_.load(std::memory_order_acquire);
   return mine == nullptr ? 0 : abi::slot_bytes(*mine, device);
+}
+
+template <typename Visit>
+void Account::each_slot(Visit visit) const noexcept {
+  const std::uint32_t high = page_->high_water.load(std::memory_order_acquire);
+  for (std::uint32_t index = 0; index < high && index < abi::kMaxSlots; ++index) {
+    if (abi::slot_pid(page_->slots[index]) != 0) visit(page_->slots[index]);
+  }
+}
+
+unsigned Account::processes(unsigned device, ProcessUse* out, unsigned room) noexcept {
+  sweep_now_and_then();
+  unsigned count = 0;
+  each_slot([&](const abi::UsageSlot& slot) {
+    if ((slot.devices.load(std::memory_order_relaxed) >> device & 1U) == 0) return;
+    if (count < room) {
+      out[count] = {abi::slot_pid(slot), slot.host_pid.load(std::memory_order_relaxed),
+                    slot_bytes(slot, device)};
+    }
+    ++count;
+  });
+  return count;
+}
+
+std::uint32_t Account::pid_of_host(std::uint32_t host_pid) const noexcept {
+  std::uint32_t found = 0;
+  each_slot([&](const abi::UsageSlot& slot) {
+    if (host_pid != 0 && slot.host_pid.load(std::memory_order_relaxed) == host_pid)
+      found = abi::slot_pid(slot);
+  });
+  return found;
+}
+
+std::uint32_t Account::host_of_pid(std::uint32_t pid) const noexcept {
+  std::uint32_t found = 0;
+  each_slot([&](const abi::UsageSlot& slot) {
+    if (abi::slot_pid(slot) == pid) found = slot.host_pid.load(std::memory_order_relaxed);
+  });
+  return found;
+}
+
+bool Account::has_process(std::uint32_t pid) const noexcept {
+  bool found = false;
+  each_slot([&](const abi::UsageSlot& slot) { found = found || abi::slot_pid(slot) == pid; });
+  return found;
 }
 
 void Account::forget() noexcept {

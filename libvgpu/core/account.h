@@ -15,6 +15,13 @@ enum class Verdict : int {
   unusable,  // no slot is left on the page: nothing can be recorded
 };
 
+// One process of the container, and what it holds on one device.
+struct ProcessUse {
+  std::uint32_t pid = 0;       // in the container's namespace
+  std::uint32_t host_pid = 0;  // 0: unknown
+  std::uint64_t bytes = 0;
+};
+
 class Account {
  public:
   // Maps the page at `path` from byte `offset` on. False, with a log line, when it is no usable page.
@@ -37,6 +44,26 @@ class Account {
   // Bytes this process holds on a device.
   std::uint64_t own(unsigned device) const noexcept;
 
+  // Notes that this process uses a device, for the lists of processes.
+  void touch(unsigned device) noexcept {
+    abi::UsageSlot* mine = slot();
+    const std::uint64_t bit = std::uint64_t{1} << device;
+    if (mine != nullptr && (mine->devices.load(std::memory_order_relaxed) & bit) == 0)
+      mine->devices.fetch_or(bit);
+  }
+
+  // The container's processes that use a device: writes up to `room` of them, returns how many there are.
+  unsigned processes(unsigned device, ProcessUse* out, unsigned room) noexcept;
+
+  // The process of this container that the host knows as `host_pid`; 0 when there is none, or nobody told us.
+  std::uint32_t pid_of_host(std::uint32_t host_pid) const noexcept;
+
+  // What the host calls a process of this container; 0 when nobody told us.
+  std::uint32_t host_of_pid(std::uint32_t pid) const noexcept;
+
+  // True when a process of this container has used a device.
+  bool has_process(std::uint32_t pid) const noexcept;
+
   // In the child of a fork: the parent's slot is not ours, and its locks may have been held.
   void forget() noexcept;
 
@@ -54,7 +81,10 @@ class Account {
   bool try_commit(unsigned device, std::uint64_t bytes, std::uint64_t limit) noexcept;
   void wait_for_gate() noexcept;
   std::uint32_t sweep() noexcept;
+  void sweep_now_and_then() noexcept;
   bool is_alone() const noexcept;
+  template <typename Visit>
+  void each_slot(Visit visit) const noexcept;
   std::uint32_t self() const noexcept;
 
   abi::UsagePage* page_ = nullptr;

@@ -74,7 +74,10 @@ int device_index(CUdevice ordinal) noexcept {
 int current_device_index(CUresult& status) noexcept {
   CUdevice ordinal = -1;
   status = driver<&CudaDriver::cuCtxGetDevice>(&ordinal);
-  return status == CUDA_SUCCESS ? device_index(ordinal) : kUnknownDevice;
+  if (status != CUDA_SUCCESS) return kUnknownDevice;
+  const int index = device_index(ordinal);
+  if (index >= 0) g_process.account.touch(static_cast<unsigned>(index));
+  return index;
 }
 
 }  // namespace hami::vgpu
