@@ -4,8 +4,8 @@
 #include <cstddef>
 
 // The same code runs before the C library is set up: no allocation, no static construction, no system call,
-// and no function of the C library, not even memcmp or strlen (glibc chooses those at start-up). That is why
-// words are compared and measured by hand here.
+// no function of the C library, not even memcmp or strlen (glibc chooses those at start-up), and no table of
+// pointers (nobody has relocated them). That is why words are compared and measured by hand here.
 
 namespace hami::oci {
 
@@ -17,68 +17,68 @@ enum class Takes { nothing, value };
 enum class Match { exact, by_beginning };
 
 struct OptionRule {
-  std::string_view name;
+  char name[20];
   Takes takes = Takes::nothing;
   Match match = Match::by_beginning;  // crun takes the beginning of a long option for it; runc never does
 };
 
 // Options before the command: runc 1.1 to 1.3 and crun 1.8 to 1.29 together.
 constexpr std::array kGlobalRules{
-    OptionRule{"root"sv, Takes::value},
-    OptionRule{"log"sv, Takes::value},
-    OptionRule{"log-format"sv, Takes::value},
-    OptionRule{"log-level"sv, Takes::value},
-    OptionRule{"criu"sv, Takes::value, Match::exact},
-    OptionRule{"rootless"sv, Takes::value},
-    OptionRule{"cgroup-manager"sv, Takes::value},
-    OptionRule{"debug"sv},
-    OptionRule{"systemd-cgroup"sv},
-    OptionRule{"version"sv},
-    OptionRule{"v"sv},
-    OptionRule{"V"sv},
-    OptionRule{"help"sv},
-    OptionRule{"h"sv},
-    OptionRule{"usage"sv},
-    OptionRule{"?"sv},
+    OptionRule{"root", Takes::value},
+    OptionRule{"log", Takes::value},
+    OptionRule{"log-format", Takes::value},
+    OptionRule{"log-level", Takes::value},
+    OptionRule{"criu", Takes::value, Match::exact},
+    OptionRule{"rootless", Takes::value},
+    OptionRule{"cgroup-manager", Takes::value},
+    OptionRule{"debug"},
+    OptionRule{"systemd-cgroup"},
+    OptionRule{"version"},
+    OptionRule{"v"},
+    OptionRule{"V"},
+    OptionRule{"help"},
+    OptionRule{"h"},
+    OptionRule{"usage"},
+    OptionRule{"?"},
 };
 
 // Options of create, run and restore, of all these versions together.
 constexpr std::array kCreateRules{
-    OptionRule{"bundle"sv, Takes::value},
-    OptionRule{"b"sv, Takes::value},
-    OptionRule{"config"sv, Takes::value},
-    OptionRule{"f"sv, Takes::value},
-    OptionRule{"console-socket"sv, Takes::value},
-    OptionRule{"pidfd-socket"sv, Takes::value, Match::exact},
-    OptionRule{"pid-file"sv, Takes::value},
-    OptionRule{"preserve-fds"sv, Takes::value},
-    OptionRule{"image-path"sv, Takes::value},
-    OptionRule{"work-path"sv, Takes::value},
-    OptionRule{"parent-path"sv, Takes::value, Match::exact},
-    OptionRule{"manage-cgroups-mode"sv, Takes::value},
-    OptionRule{"empty-ns"sv, Takes::value},
-    OptionRule{"lsm-profile"sv, Takes::value},
-    OptionRule{"lsm-mount-context"sv, Takes::value},
-    OptionRule{"network-lock"sv, Takes::value},
-    OptionRule{"no-pivot"sv},
-    OptionRule{"no-new-keyring"sv},
-    OptionRule{"no-subreaper"sv},
-    OptionRule{"detach"sv},
-    OptionRule{"d"sv},
-    OptionRule{"keep"sv},
-    OptionRule{"tcp-established"sv},
-    OptionRule{"tcp-close"sv},
-    OptionRule{"tcp-skip-in-flight"sv},
-    OptionRule{"ext-unix-sk"sv},
-    OptionRule{"shell-job"sv},
-    OptionRule{"file-locks"sv},
-    OptionRule{"auto-dedup"sv},
-    OptionRule{"lazy-pages"sv},
-    OptionRule{"link-remap"sv},
-    OptionRule{"help"sv},
-    OptionRule{"h"sv},
-    OptionRule{"usage"sv},
-    OptionRule{"?"sv},
+    OptionRule{"bundle", Takes::value},
+    OptionRule{"b", Takes::value},
+    OptionRule{"config", Takes::value},
+    OptionRule{"f", Takes::value},
+    OptionRule{"console-socket", Takes::value},
+    OptionRule{"pidfd-socket", Takes::value, Match::exact},
+    OptionRule{"pid-file", Takes::value},
+    OptionRule{"preserve-fds", Takes::value},
+    OptionRule{"image-path", Takes::value},
+    OptionRule{"work-path", Takes::value},
+    OptionRule{"parent-path", Takes::value, Match::exact},
+    OptionRule{"manage-cgroups-mode", Takes::value},
+    OptionRule{"empty-ns", Takes::value},
+    OptionRule{"lsm-profile", Takes::value},
+    OptionRule{"lsm-mount-context", Takes::value},
+    OptionRule{"network-lock", Takes::value},
+    OptionRule{"no-pivot"},
+    OptionRule{"no-new-keyring"},
+    OptionRule{"no-subreaper"},
+    OptionRule{"detach"},
+    OptionRule{"d"},
+    OptionRule{"keep"},
+    OptionRule{"tcp-established"},
+    OptionRule{"tcp-close"},
+    OptionRule{"tcp-skip-in-flight"},
+    OptionRule{"ext-unix-sk"},
+    OptionRule{"shell-job"},
+    OptionRule{"file-locks"},
+    OptionRule{"auto-dedup"},
+    OptionRule{"lazy-pages"},
+    OptionRule{"link-remap"},
+    OptionRule{"help"},
+    OptionRule{"h"},
+    OptionRule{"usage"},
+    OptionRule{"?"},
 };
 
 constexpr std::string_view word_of(const char* text) {
@@ -187,7 +187,7 @@ class Reader {
     if ((letter != 'b' && letter != 'f') || option.size() == 2 || option.data()[2] == '=') return false;
     const Option split = split_option(option);
     for (const OptionRule& rule : kCreateRules) {
-      if (same(rule.name, split.name)) return false;
+      if (same(word_of(rule.name), split.name)) return false;
     }
     take({option.data() + 1, 1}, from(option, 2));
     return true;
@@ -203,7 +203,7 @@ class Reader {
       return;
     }
     if (rule->takes == Takes::nothing) {
-      take_switch(rule->name, !option.has_value || !is_false(option.value));
+      take_switch(word_of(rule->name), !option.has_value || !is_false(option.value));
       return;
     }
     if (!option.has_value) {
@@ -211,7 +211,7 @@ class Reader {
       ++at_;
       option.value = word();
     }
-    take(rule->name, option.value);
+    take(word_of(rule->name), option.value);
   }
 
   // The rule with this name, else the only one that begins with it.
@@ -221,8 +221,8 @@ class Reader {
     bool several = false;
     const bool may_begin = option.is_long && !option.name.empty();
     for (const OptionRule& rule : rules) {
-      if (same(rule.name, option.name)) return &rule;
-      if (!may_begin || rule.match == Match::exact || !starts_with(rule.name, option.name)) continue;
+      if (same(word_of(rule.name), option.name)) return &rule;
+      if (!may_begin || rule.match == Match::exact || !starts_with(word_of(rule.name), option.name)) continue;
       several = candidate != nullptr;
       candidate = &rule;
     }
