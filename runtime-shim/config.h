@@ -1,12 +1,14 @@
 // The node's configuration: /etc/hami/config.toml.
 #pragma once
 
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "oci-config/base/result.h"
 #include "runtime-shim/policy.h"
+#include "runtime-shim/program_dirs.h"
 #include "vendors/discovery.h"
 
 namespace hami::shim {
@@ -23,7 +25,8 @@ struct Paths {
 };
 
 struct Config {
-  std::vector<std::string> low_level = {"runc", "crun"};  // names or absolute paths, the first that exists
+  // Names or absolute paths, the first that exists.
+  std::vector<std::string> low_level{std::begin(kDefaultPrograms), std::end(kDefaultPrograms)};
   std::string log;                                        // file for our own errors; empty: none
   vendors::HostRoots roots;                               // state_dir is [roots] state
   Paths paths;

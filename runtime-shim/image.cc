@@ -69,7 +69,8 @@ Result<Image> inspect_image(const std::string& rootfs) {
     image.has_glibc = is_glibc_loader(loader->get());
   }
   const std::string multiarch = text::cat({"/usr/lib/", kTriplet});
-  image.debian_layout = is_directory(root.get(), multiarch) || !is_directory(root.get(), "/usr/lib64");
+  image.debian_layout = is_directory(root.get(), multiarch) || !is_directory(root.get(), "/usr/lib64") ||
+                        files::open_in_root(root.get(), "/etc/debian_version", O_PATH).has_value();
   HAMI_TRY(image.preload, read_preload(root.get()));
   return image;
 }
