@@ -27,8 +27,8 @@ struct Paths {
 struct Config {
   // Names or absolute paths, the first that exists.
   std::vector<std::string> low_level{std::begin(kDefaultPrograms), std::end(kDefaultPrograms)};
-  std::string log;                                        // file for our own errors; empty: none
-  vendors::HostRoots roots;                               // state_dir is [roots] state
+  std::string log;           // file for our own errors; empty: none
+  vendors::HostRoots roots;  // state_dir is [roots] state
   Paths paths;
   std::vector<std::string> recipe_dirs = {"/usr/share/hami/vendors", "/etc/hami/vendors.d"};
   Policy policy;

@@ -5,7 +5,7 @@
 namespace hami::shim {
 
 inline constexpr char kDefaultPrograms[][8] = {"runc", "crun"};
-inline constexpr char kProgramDirs[][24] = {"/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin",
-                                            "/bin",     "/sbin"};
+inline constexpr char kProgramDirs[][24] = {"/usr/bin",        "/usr/sbin", "/usr/local/bin",
+                                            "/usr/local/sbin", "/bin",      "/sbin"};
 
 }  // namespace hami::shim
