@@ -29,6 +29,7 @@ inline constexpr std::uint32_t kUsageVersion = 2;
 inline constexpr std::uint32_t kMaxSlots = 2048;       // processes per container with their own record
 inline constexpr std::uint32_t kStripes = 4;           // threads of a process spread over this many words
 inline constexpr std::uint64_t kGateByte = kMaxSlots;  // lock byte of whoever raises `gate`
+inline constexpr std::uint64_t kStartByte = kMaxSlots + 1;  // lock byte of a process that starts
 
 // Bytes admitted on one device, by all processes together. `committed` is the one word that admission
 // changes.

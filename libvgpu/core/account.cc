@@ -93,6 +93,9 @@ bool Account::take_slot(std::uint32_t index) noexcept {
   slot.flags.store(abi::kSlotEnforced, std::memory_order_relaxed);
   slot.owner.store(std::uint64_t{static_cast<std::uint32_t>(::getpid())} << 32U | 1U,
                    std::memory_order_release);
+  if (mirror_ != nullptr) {
+    mirror_->attach(index, abi::slot_pid(slot), slot.host_pid.load(std::memory_order_relaxed));
+  }
   slot_.store(&slot, std::memory_order_release);
   return true;
 }
@@ -150,6 +153,7 @@ Verdict Account::admit(unsigned device, std::uint64_t bytes, std::uint64_t limit
       if (word == nullptr) return Verdict::unusable;
       if (try_commit(device, bytes, limit)) {
         word->fetch_add(bytes - abi::kHeldMark, std::memory_order_seq_cst);
+        publish(device);
         return Verdict::admitted;
       }
       word->fetch_sub(abi::kHeldMark, std::memory_order_seq_cst);
@@ -165,6 +169,7 @@ void Account::charge(unsigned device, std::uint64_t bytes) noexcept {
   if (word == nullptr) return;
   try_commit(device, bytes, 0);
   word->fetch_add(bytes - abi::kHeldMark, std::memory_order_seq_cst);
+  publish(device);
 }
 
 void Account::refund(unsigned device, std::uint64_t bytes) noexcept {
@@ -172,6 +177,21 @@ void Account::refund(unsigned device, std::uint64_t bytes) noexcept {
   if (word == nullptr) return;
   page_->devices[device].committed.fetch_sub(bytes, std::memory_order_seq_cst);
   word->fetch_sub(bytes + abi::kHeldMark, std::memory_order_seq_cst);
+  publish(device);
+}
+
+// Threads may overtake each other between adding up and writing: whoever finds the sum changed afterwards
+// writes again, so the last word is the right one.
+void Account::publish(unsigned device) noexcept {
+  if (mirror_ == nullptr) return;
+  const std::uint32_t index = self();
+  std::uint64_t bytes = own(device);
+  for (;;) {
+    mirror_->publish(index, device, bytes);
+    const std::uint64_t now = own(device);
+    if (now == bytes) return;
+    bytes = now;
+  }
 }
 
 // A repairer needs microseconds. One that was killed leaves the gate up: then whoever waits takes over.
@@ -192,7 +212,30 @@ std::uint32_t Account::sweep() noexcept {
   if (is_alone() && page_->gate.load(std::memory_order_relaxed) == 0) return 0;
   const LockGuard guard(sweeping_);
   page_->swept_at.store(now_ms(), std::memory_order_relaxed);
-  return abi::repair(*page_, fd_, self());
+  const std::uint32_t dead = abi::repair(*page_, fd_, self());
+  if (dead > 0 && mirror_ != nullptr) mirror_->drop_dead(*page_);
+  return dead;
+}
+
+void Account::mirror_to(Region& region, void (*first)(void*) noexcept, void* data) noexcept {
+  // Starting takes microseconds; one that was killed meanwhile holds no lock.
+  for (int round = 0; round < 1000 && !abi::set_byte_lock(fd_, abi::kStartByte, F_WRLCK); ++round) {
+    const timespec pause = {0, 1'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+  mirror_ = &region;
+  if (!has_others()) first(data);
+  slot();
+  abi::set_byte_lock(fd_, abi::kStartByte, F_UNLCK);
+}
+
+// Also tells of dead processes that could not be given back yet.
+bool Account::has_others() noexcept {
+  sweep();
+  const abi::UsageSlot* mine = slot_.load(std::memory_order_acquire);
+  bool found = false;
+  each_slot([&](const abi::UsageSlot& slot) { found = found || &slot != mine; });
+  return found;
 }
 
 void Account::sweep_now_and_then() noexcept {

@@ -6,6 +6,7 @@
 
 #include "libvgpu/abi/usage.h"
 #include "libvgpu/core/lock.h"
+#include "libvgpu/core/region.h"
 
 namespace hami::vgpu {
 
@@ -64,6 +65,10 @@ class Account {
   // True when a process of this container has used a device.
   bool has_process(std::uint32_t pid) const noexcept;
 
+  // From now on the region shows what is recorded here. Joins the page, and calls first(data) before when no
+  // other process is on it; of processes that start together only one is the first.
+  void mirror_to(Region& region, void (*first)(void* data) noexcept, void* data) noexcept;
+
   // In the child of a fork: the parent's slot is not ours, and its locks may have been held.
   void forget() noexcept;
 
@@ -86,9 +91,12 @@ class Account {
   template <typename Visit>
   void each_slot(Visit visit) const noexcept;
   std::uint32_t self() const noexcept;
+  bool has_others() noexcept;
+  void publish(unsigned device) noexcept;
 
   abi::UsagePage* page_ = nullptr;
   int fd_ = -1;
+  Region* mirror_ = nullptr;
   std::atomic<abi::UsageSlot*> slot_{nullptr};
   SpinLock joining_;
   SpinLock sweeping_;

@@ -86,6 +86,11 @@ void Limits::refresh() noexcept {
   if (generation() != seen_.load(std::memory_order_relaxed) && copy_slice(*live_, fresh)) apply(fresh);
 }
 
+void Limits::follow(const std::atomic<std::uint64_t>* limits) noexcept {
+  for (unsigned i = 0; i < abi::kMaxDevices; ++i) as_found_[i] = limits[i].load(std::memory_order_relaxed);
+  followed_ = limits;
+}
+
 int Limits::find(const char* uuid) const noexcept {
   for (unsigned i = 0; i < copy_.device_count; ++i) {
     if (same_uuid(copy_.devices[i].uuid, uuid)) return static_cast<int>(i);

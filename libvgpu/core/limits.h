@@ -27,8 +27,16 @@ class Limits {
   // comparison when nothing changed; a slice that was rewritten takes effect here.
   std::uint64_t memory(unsigned device) noexcept {
     if (live_ != nullptr && generation() != seen_.load(std::memory_order_acquire)) refresh();
+    if (followed_ != nullptr) {
+      const std::uint64_t now = followed_[device].load(std::memory_order_relaxed);
+      if (now != as_found_[device]) return now;
+    }
     return effective_[device].load(std::memory_order_relaxed);
   }
+
+  // Without a slice: limits that an operator's monitor may write while we run. What it says when it differs
+  // from what stands there now is the limit.
+  void follow(const std::atomic<std::uint64_t>* limits) noexcept;
 
   // The container's index of the device with this UUID text; -1 when the slice does not name it.
   int find(const char* uuid) const noexcept;
@@ -47,6 +55,8 @@ class Limits {
   const abi::SliceFile* live_ = nullptr;  // mapped read-only
   std::atomic<std::uint64_t> seen_{0};    // generation that `effective_` was made from
   std::atomic<std::uint64_t> effective_[abi::kMaxDevices] = {};
+  const std::atomic<std::uint64_t>* followed_ = nullptr;
+  std::uint64_t as_found_[abi::kMaxDevices] = {};  // `followed_` at the start
   EnvironmentLimits environment_;
   abi::SliceFile copy_ = {};
   SpinLock refreshing_;

@@ -50,14 +50,18 @@ bool lock_for_creation(int fd) noexcept {
   return false;
 }
 
+// Maps `size` bytes from `offset` on. With its blocks allocated, writing cannot end in SIGBUS on a full disk.
+void* map_allocated(int fd, std::uint64_t offset, std::uint64_t size) noexcept {
+  const auto start = static_cast<off_t>(offset);
+  if (::posix_fallocate(fd, start, static_cast<off_t>(size)) != 0) return nullptr;
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, start);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
 // A page that is there and valid stays: other processes count on it.
 bool initialise(int fd, std::uint64_t offset) noexcept {
-  const auto start = static_cast<off_t>(offset);
-  const auto size = static_cast<off_t>(sizeof(abi::UsagePage));
-  // With its blocks allocated, writing to the map cannot end in SIGBUS on a full disk.
-  if (::posix_fallocate(fd, start, size) != 0) return false;
-  void* memory = ::mmap(nullptr, sizeof(abi::UsagePage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, start);
-  if (memory == MAP_FAILED) return false;
+  void* memory = map_allocated(fd, offset, sizeof(abi::UsagePage));
+  if (memory == nullptr) return false;
   if (!abi::is_usage_page(*static_cast<abi::UsagePage*>(memory))) {
     std::memset(memory, 0, sizeof(abi::UsagePage));
     abi::SliceFile devices = {};
@@ -76,6 +80,15 @@ bool create_page_file(const char* path, std::uint64_t offset) noexcept {
   log(LogLevel::error, "cannot prepare '", path,
       "' for the memory limits; CUDA memory calls fail (CUDA_DEVICE_MEMORY_SHARED_CACHE names another file)");
   return false;
+}
+
+void* map_shared_file(const char* path, std::uint64_t size, void (*prepare)(void*, void*),
+                      void* data) noexcept {
+  const Descriptor file(open_or_create(path));
+  if (file.get() < 0 || !lock_for_creation(file.get())) return nullptr;
+  void* memory = map_allocated(file.get(), 0, size);
+  if (memory != nullptr) prepare(memory, data);
+  return memory;
 }
 
 }  // namespace hami::vgpu

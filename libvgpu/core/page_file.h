@@ -9,4 +9,9 @@ namespace hami::vgpu {
 // Processes that start together wait for the first. False, with a log line, when that is not possible.
 bool create_page_file(const char* path, std::uint64_t offset) noexcept;
 
+// Maps the first `size` bytes of the file at `path`, shared and writable; creates and sizes it when it is
+// missing. `prepare(memory, data)` runs while no other process is in here. Null when that is not possible.
+void* map_shared_file(const char* path, std::uint64_t size, void (*prepare)(void* memory, void* data),
+                      void* data) noexcept;
+
 }  // namespace hami::vgpu

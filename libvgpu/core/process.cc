@@ -16,6 +16,17 @@ namespace {
 
 const char* look_up(const char* name) noexcept { return ::secure_getenv(name); }
 
+// A percentage of one to three digits; 0 for anything else.
+std::uint64_t read_percent(const char* text) noexcept {
+  std::uint64_t value = 0;
+  if (text == nullptr) return 0;
+  for (unsigned i = 0; text[i] != '\0'; ++i) {
+    if (i == 3 || text[i] < '0' || text[i] > '9') return 0;
+    value = value * 10 + static_cast<unsigned>(text[i] - '0');
+  }
+  return value;
+}
+
 // The child has one thread, no slot and no CUDA objects; everything else stays as it is.
 void after_fork_in_child() noexcept {
   g_process.starting.reset();
@@ -24,11 +35,57 @@ void after_fork_in_child() noexcept {
   g_process.physical.forget();
 }
 
-bool open_page(LimitSource source) noexcept {
-  if (source == LimitSource::slice) return g_process.account.open(abi::kUsagePath, 0);
-  const char* path = look_up(kSharedCacheVariable);
+// What HAMi's monitor shows of this container besides memory. The core limits themselves are held elsewhere.
+RegionSettings region_settings() noexcept {
+  RegionSettings settings;
+  const abi::SliceFile& slice = g_process.limits.slice();
+  const bool has_slice = g_process.limits.source() == LimitSource::slice;
+  const std::uint64_t variable = read_percent(look_up("CUDA_DEVICE_SM_LIMIT"));
+  for (unsigned i = 0; i < abi::kRegionDevices; ++i) {
+    const std::uint64_t percent = has_slice ? slice.devices[i].core_limit : variable;
+    settings.sm_limit[i] = percent == 0 ? 100 : percent;
+  }
+  const char* priority = look_up("CUDA_TASK_PRIORITY");
+  if (priority != nullptr && *priority >= '0' && *priority <= '9') settings.priority = *priority - '0';
+  if (has_slice) settings.priority = slice.priority;
+  return settings;
+}
+
+// The region shows the limits of the first process; later ones leave it alone, since the monitor may have
+// changed it.
+void write_limits(void* settings) noexcept {
+  std::uint64_t limits[abi::kMaxDevices];
+  for (unsigned i = 0; i < abi::kMaxDevices; ++i) limits[i] = g_process.limits.memory(i);
+  g_process.region.reset(limits, *static_cast<const RegionSettings*>(settings));
+}
+
+void start_mirror(RegionSettings settings) noexcept {
+  g_process.account.mirror_to(g_process.region, write_limits, &settings);
+  const abi::SliceFile& slice = g_process.limits.slice();
+  for (unsigned i = 0; i < slice.device_count; ++i) g_process.region.name_device(i, slice.devices[i].uuid);
+}
+
+// Without a slice the region and the page share one file, whose name HAMi's variable tells.
+bool open_alone(const char* path) noexcept {
   if (path == nullptr || *path == '\0') path = kSharedCacheDefault;
-  return create_page_file(path, 0) && g_process.account.open(path, 0);
+  const RegionSettings settings = region_settings();
+  // Every descriptor is closed before the account takes its locks: closing one later would drop them.
+  if (!g_process.region.open(path, settings) || !create_page_file(path, abi::kPageAfterRegion)) return false;
+  if (!g_process.account.open(path, abi::kPageAfterRegion)) return false;
+  start_mirror(settings);
+  g_process.limits.follow(g_process.region.limits());
+  return true;
+}
+
+bool open_page(LimitSource source) noexcept {
+  const char* path = look_up(kSharedCacheVariable);
+  if (source != LimitSource::slice) return open_alone(path);
+  if (!g_process.account.open(abi::kUsagePath, 0)) return false;
+  // A region that cannot be made costs a line in the log and nothing else: the limits do not depend on it.
+  if (path != nullptr && *path != '\0' && g_process.region.open(path, region_settings())) {
+    start_mirror(region_settings());
+  }
+  return true;
 }
 
 Mode find_mode() noexcept {

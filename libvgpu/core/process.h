@@ -25,6 +25,7 @@ struct Process {
   std::atomic<Mode> mode{Mode::unknown};
   Limits limits;
   Account account;
+  Region region;  // open when HAMi's monitor may look for it
   Records records;
   PhysicalMemory physical;
   SpinLock starting;

@@ -45,6 +45,15 @@ int find_by_lists(CUdevice ordinal) noexcept {
   return index < static_cast<int>(abi::kMaxDevices) ? index : kUnknownDevice;
 }
 
+// Without a slice nobody but the driver knows the UUIDs that the monitor wants.
+void show_in_region(CUdevice ordinal, unsigned index) noexcept {
+  CUuuid uuid = {};
+  if (!g_process.region.is_open() || !read_uuid(ordinal, uuid)) return;
+  char text[kUuidText];
+  uuid_to_text(uuid, text);
+  g_process.region.name_device(index, text);
+}
+
 }  // namespace
 
 void uuid_to_text(const CUuuid& uuid, char (&text)[kUuidText]) noexcept {
@@ -67,7 +76,10 @@ int device_index(CUdevice ordinal) noexcept {
   const ErrnoGuard keep_errno;
   const int index =
       g_process.limits.source() == LimitSource::slice ? find_by_uuid(ordinal) : find_by_lists(ordinal);
-  if (index >= 0) g_index[ordinal].store(index + 1, std::memory_order_relaxed);
+  if (index >= 0) {
+    show_in_region(ordinal, static_cast<unsigned>(index));
+    g_index[ordinal].store(index + 1, std::memory_order_relaxed);
+  }
   return index;
 }
 

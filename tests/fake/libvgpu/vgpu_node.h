@@ -23,7 +23,10 @@ class Mapped {
  public:
   explicit Mapped(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0 || ::ftruncate(fd, sizeof(T)) != 0) std::abort();
+    if (fd < 0) std::abort();
+    const bool fits =
+        ::lseek(fd, 0, SEEK_END) >= static_cast<off_t>(sizeof(T));  // never cut what others have mapped
+    if (!fits && ::ftruncate(fd, sizeof(T)) != 0) std::abort();
     void* memory = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     ::close(fd);
     if (memory == MAP_FAILED) std::abort();

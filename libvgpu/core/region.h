@@ -1,0 +1,55 @@
+// Keeps HAMi's shared region up to date, for its monitor.
+#pragma once
+
+#include <cstdint>
+
+#include "libvgpu/abi/hami_region.h"
+#include "libvgpu/abi/usage.h"
+
+namespace hami::vgpu {
+
+// What a new region says besides the memory limits.
+struct RegionSettings {
+  std::uint64_t sm_limit[abi::kRegionDevices];  // percent
+  std::int32_t priority = 1;                    // CUDA_TASK_PRIORITY: 0 is high
+};
+
+class Region {
+ public:
+  // Maps the region in the file at `path`, and makes one there when there is none. False, with a log line,
+  // when that is not possible.
+  bool open(const char* path, const RegionSettings& settings) noexcept;
+
+  bool is_open() const noexcept { return region_ != nullptr; }
+
+  // Writes the limits, and empties every slot: for the first process after all others have gone.
+  void reset(const std::uint64_t* memory_limits, const RegionSettings& settings) noexcept;
+
+  // The device's UUID text, as soon as somebody knows it.
+  void name_device(unsigned device, const char* uuid) noexcept;
+
+  // The slot of a process: the same index as on the usage page. Slots from 1024 on are not shown.
+  void attach(std::uint32_t slot, std::uint32_t pid, std::uint32_t host_pid) noexcept;
+
+  // What the process of `slot` holds on a device now.
+  void publish(std::uint32_t slot, unsigned device, std::uint64_t bytes) noexcept {
+    if (slot >= abi::kRegionSlots) return;
+    abi::RegionUse& use = region_->slots[slot].used[device];
+    use.data_size.store(bytes, std::memory_order_relaxed);
+    use.total.store(bytes, std::memory_order_seq_cst);
+  }
+
+  // Empties the slots that have no owner on the usage page.
+  void drop_dead(const abi::UsagePage& page) noexcept;
+
+  // The limits, as the monitor may change them.
+  const std::atomic<std::uint64_t>* limits() const noexcept { return region_->limit; }
+
+ private:
+  abi::HamiRegion* region_ = nullptr;
+};
+
+// Initialises zeroed memory as a region without processes.
+void init_region(abi::HamiRegion& region, const RegionSettings& settings) noexcept;
+
+}  // namespace hami::vgpu
