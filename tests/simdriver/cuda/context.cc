@@ -7,6 +7,7 @@
 #include "tests/simdriver/cuda/call.h"
 #include "tests/simdriver/cuda/functions.h"
 #include "tests/simdriver/cuda/heap.h"
+#include "tests/simdriver/cuda/stream.h"
 #include "tests/simdriver/state/store.h"
 
 namespace hami::sim {
@@ -25,8 +26,6 @@ thread_local Stack stack;
 SpinLock contexts_lock;
 Context* contexts = nullptr;  // all that ever were
 std::uint64_t next_id = 1;
-SpinLock primary_lock;
-Context* primaries[kMaxDevices];
 
 bool take_context_bytes(Context& context) {
   const Guard guard(state());
@@ -41,26 +40,6 @@ void give_context_bytes(Context& context) {
   count_context(state(), slot(), context.device, -1, context.bytes);
   give(state(), slot(), context.device, {context.bytes + context.limit_bytes, 0});
   context.bytes = context.limit_bytes = 0;
-}
-
-Context* make_context(CUdevice device, unsigned flags) {
-  auto* context = static_cast<Context*>(calloc(1, sizeof(Context)));
-  if (context == nullptr) return nullptr;
-  context->ordinal = device;
-  context->device = state_index(device);
-  context->flags = flags;
-  const SpinGuard guard(contexts_lock);
-  context->id = next_id++;
-  context->next = contexts;
-  contexts = context;
-  return context;
-}
-
-CUresult activate(Context& context) {
-  if (!take_context_bytes(context)) return CUDA_ERROR_OUT_OF_MEMORY;
-  for (int i = 0; i < kLimitCount; ++i) context.limits[i] = kDefaultLimits[i];
-  __atomic_store_n(&context.alive, true, __ATOMIC_RELEASE);
-  return CUDA_SUCCESS;
 }
 
 CUresult push(Context* context) {
@@ -101,50 +80,6 @@ CUresult pop(CUcontext* out) {
 CUresult push_handle(CUcontext handle) {
   Context* context = find_context(handle);
   return context != nullptr ? push(context) : CUDA_ERROR_INVALID_CONTEXT;
-}
-
-Context* primary_of(CUdevice device) {
-  Context*& primary = primaries[state_index(device)];
-  if (primary == nullptr) {
-    primary = make_context(device, 0);
-    if (primary != nullptr) primary->primary = true;
-  }
-  return primary;
-}
-
-CUresult retain_primary(CUcontext* out, CUdevice device) {
-  const SpinGuard guard(primary_lock);
-  Context* primary = primary_of(device);
-  if (primary == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
-  if (!primary->alive) SIM_TRY(activate(*primary));
-  ++primary->references;
-  *out = handle_of(primary);
-  return CUDA_SUCCESS;
-}
-
-CUresult release_primary(CUdevice device) {
-  if (!is_device(device)) return CUDA_ERROR_INVALID_DEVICE;
-  const SpinGuard guard(primary_lock);
-  Context* primary = primary_of(device);
-  if (primary == nullptr || primary->references == 0) return CUDA_ERROR_INVALID_CONTEXT;
-  if (--primary->references == 0 && primary->alive) destroy_context(*primary);
-  return CUDA_SUCCESS;
-}
-
-CUresult reset_primary(CUdevice device) {
-  if (!is_device(device)) return CUDA_ERROR_INVALID_DEVICE;
-  const SpinGuard guard(primary_lock);
-  Context* primary = primary_of(device);
-  if (primary != nullptr && primary->alive) destroy_context(*primary);
-  return CUDA_SUCCESS;
-}
-
-CUresult set_primary_flags(CUdevice device, unsigned flags) {
-  if (!is_device(device)) return CUDA_ERROR_INVALID_DEVICE;
-  const SpinGuard guard(primary_lock);
-  Context* primary = primary_of(device);
-  if (primary != nullptr) primary->flags = flags;
-  return CUDA_SUCCESS;
 }
 
 // Device memory that a context limit stands for. Only the part above the defaults is charged.
@@ -194,6 +129,26 @@ CUresult current_context(Context*& out) {
   return __atomic_load_n(&out->alive, __ATOMIC_ACQUIRE) ? CUDA_SUCCESS : CUDA_ERROR_CONTEXT_IS_DESTROYED;
 }
 
+Context* make_context(CUdevice device, unsigned flags) {
+  auto* context = static_cast<Context*>(calloc(1, sizeof(Context)));
+  if (context == nullptr) return nullptr;
+  context->ordinal = device;
+  context->device = state_index(device);
+  context->flags = flags;
+  const SpinGuard guard(contexts_lock);
+  context->id = next_id++;
+  context->next = contexts;
+  contexts = context;
+  return context;
+}
+
+CUresult activate(Context& context) {
+  if (!take_context_bytes(context)) return CUDA_ERROR_OUT_OF_MEMORY;
+  for (int i = 0; i < kLimitCount; ++i) context.limits[i] = kDefaultLimits[i];
+  __atomic_store_n(&context.alive, true, __ATOMIC_RELEASE);
+  return CUDA_SUCCESS;
+}
+
 CUresult create_context(CUdevice device, unsigned flags, Context*& out) {
   out = make_context(device, flags);
   if (out == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
@@ -203,6 +158,7 @@ CUresult create_context(CUdevice device, unsigned flags, Context*& out) {
 
 void destroy_context(Context& context) {
   __atomic_store_n(&context.alive, false, __ATOMIC_RELEASE);
+  end_streams(context);
   release_all(context);
   give_context_bytes(context);
 }
@@ -411,53 +367,5 @@ CUresult cuCtxDisablePeerAccess(CUcontext peer) {
   SIM_ENTER(cuCtxDisablePeerAccess);
   SIM_CONTEXT(context);
   return find_context(peer) != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
-}
-
-CUresult cuDevicePrimaryCtxRetain(CUcontext* ctx, CUdevice dev) {
-  SIM_ENTER(cuDevicePrimaryCtxRetain);
-  if (ctx == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (!is_device(dev)) return CUDA_ERROR_INVALID_DEVICE;
-  return retain_primary(ctx, dev);
-}
-
-CUresult cuDevicePrimaryCtxRelease(CUdevice dev) {
-  SIM_ENTER(cuDevicePrimaryCtxRelease);
-  return release_primary(dev);
-}
-
-CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) {
-  SIM_ENTER(cuDevicePrimaryCtxRelease_v2);
-  return release_primary(dev);
-}
-
-CUresult cuDevicePrimaryCtxReset(CUdevice dev) {
-  SIM_ENTER(cuDevicePrimaryCtxReset);
-  return reset_primary(dev);
-}
-
-CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
-  SIM_ENTER(cuDevicePrimaryCtxReset_v2);
-  return reset_primary(dev);
-}
-
-CUresult cuDevicePrimaryCtxGetState(CUdevice dev, unsigned* flags, int* active) {
-  SIM_ENTER(cuDevicePrimaryCtxGetState);
-  if (!is_device(dev)) return CUDA_ERROR_INVALID_DEVICE;
-  if (flags == nullptr || active == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const SpinGuard guard(primary_lock);
-  const Context* primary = primaries[state_index(dev)];
-  *flags = primary != nullptr ? primary->flags : 0;
-  *active = primary != nullptr && primary->alive ? 1 : 0;
-  return CUDA_SUCCESS;
-}
-
-CUresult cuDevicePrimaryCtxSetFlags(CUdevice dev, unsigned flags) {
-  SIM_ENTER(cuDevicePrimaryCtxSetFlags);
-  return set_primary_flags(dev, flags);
-}
-
-CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice dev, unsigned flags) {
-  SIM_ENTER(cuDevicePrimaryCtxSetFlags_v2);
-  return set_primary_flags(dev, flags);
 }
 }

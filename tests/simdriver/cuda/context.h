@@ -13,6 +13,7 @@ inline constexpr int kLimitCount = 8;  // CUlimit 0 to 7
 inline constexpr int kSizeClasses = 12;
 
 struct Slab;
+struct Stream;
 
 // Never freed: a program may hold a pointer to one that is destroyed, and is told so.
 struct Context {
@@ -27,8 +28,10 @@ struct Context {
   std::uint64_t limit_bytes;  // charged for what cuCtxSetLimit asked for
   std::size_t limits[kLimitCount];
   SpinLock slab_locks[kSizeClasses];
-  Slab* slabs[kSizeClasses];   // those with room
-  std::uint64_t last_work_ns;  // when everything given to this context is done
+  Slab* slabs[kSizeClasses];        // those with room
+  Stream* default_stream;           // the legacy one; made when first used
+  std::uint64_t blocking_ready_ns;  // when the streams that the legacy default stream waits for are done
+  std::uint64_t last_work_ns;       // when everything given to this context is done
   Context* next;
 };
 
@@ -38,6 +41,10 @@ CUcontext handle_of(Context* context);
 
 // The calling thread's context. CUDA_ERROR_INVALID_CONTEXT without one, CUDA_ERROR_CONTEXT_IS_DESTROYED.
 CUresult current_context(Context*& out);
+
+// Makes one that has no memory yet; takes its memory.
+Context* make_context(CUdevice device, unsigned flags);
+CUresult activate(Context& context);
 
 // Makes one and takes its memory from the card.
 CUresult create_context(CUdevice device, unsigned flags, Context*& out);

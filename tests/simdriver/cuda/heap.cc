@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/simdriver/state/shared.h"
 #include "tests/simdriver/state/store.h"
 
 namespace hami::sim {
@@ -298,6 +299,10 @@ bool forget(std::uint64_t address, std::uint32_t kinds, Allocation& out) {
 
 void release(const Allocation& allocation) {
   free(allocation.backing);
+  if (allocation.token != 0 && allocation.kind == Kind::linear) {
+    const Guard guard(state());
+    unshare(state(), allocation.token);
+  }
   if (allocation.slab != nullptr) {
     release_slot(allocation);
     return;

@@ -10,7 +10,18 @@
 
 namespace hami::sim {
 
-enum class Kind : std::uint32_t { linear, managed, pool, graph, external, ipc, host, registered };
+enum class Kind : std::uint32_t {
+  linear,
+  managed,
+  pool,
+  graph,
+  external,
+  ipc,
+  host,
+  registered,
+  code,
+  array
+};
 
 // What one address stands for.
 struct Allocation {

@@ -6,6 +6,7 @@
 #include "tests/simdriver/cuda/functions.h"
 #include "tests/simdriver/cuda/heap.h"
 #include "tests/simdriver/cuda/pool.h"
+#include "tests/simdriver/cuda/stream.h"
 #include "tests/simdriver/state/store.h"
 
 namespace hami::sim {
@@ -15,6 +16,7 @@ constexpr std::size_t kPitchUnit = 512;
 constexpr unsigned kAttachFlags = 1 | 2 | 4;  // global, host, single
 
 CUresult allocate_linear(CUdeviceptr* out, std::size_t bytes, Kind kind) {
+  SIM_TRY(check_not_capturing());
   SIM_CONTEXT(context);
   if (out == nullptr) return CUDA_ERROR_INVALID_VALUE;
   return allocate(*context, bytes, kind, *out);
@@ -29,6 +31,7 @@ CUresult pitch_of(std::size_t width, std::size_t height, unsigned element, std::
 
 // What the driver takes back, whoever allocated it.
 CUresult free_pointer(CUdeviceptr address) {
+  SIM_TRY(check_not_capturing());
   if (address == 0) return CUDA_SUCCESS;
   Allocation allocation;
   constexpr std::uint32_t kFreeable =

@@ -8,6 +8,7 @@
 
 #include <initializer_list>
 
+#include "tests/simdriver/state/shared.h"
 #include "tests/simdriver/state/store.h"
 
 namespace hami::sim {
@@ -158,6 +159,7 @@ void unregister_process(State& state, std::uint32_t slot) {
     give(state, slot, i, {share.physical, share.granted});
   }
   --container.live;
+  unshare_all(state, slot);
   process.used = 0;
 }
 

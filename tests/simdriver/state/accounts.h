@@ -11,8 +11,8 @@ struct Amount {
   std::uint64_t granted;
 };
 
-// Takes memory for the process of `slot`; false when the card has not that much left. Dead processes are collected
-// before the answer is no.
+// Takes memory for the process of `slot`; false when the card has not that much left. Dead processes are
+// collected before the answer is no.
 bool take(State& state, std::uint32_t slot, std::uint32_t device, Amount amount);
 
 // Gives it back.
@@ -30,8 +30,8 @@ int register_process(State& state);
 // Gives everything of the slot back and frees it.
 void unregister_process(State& state, std::uint32_t slot);
 
-// Unregisters the processes that have died. `self` is this process's own slot, -1 for none. Also learns the PIDs of
-// living ones, as they are in this process's namespace, when that is the creator's.
+// Unregisters the processes that have died. `self` is this process's own slot, -1 for none. Also learns the
+// PIDs of living ones, as they are in this process's namespace, when that is the creator's.
 void collect_dead(State& state, int self);
 
 // The same, if the last time is more than a few milliseconds ago: for functions that are called often.

@@ -87,17 +87,15 @@ constexpr NumberKey<Device> kDeviceNumbers[] = {
     {"lost", &Device::lost},
 };
 constexpr BytesKey<Device> kDeviceBytes[] = {
-    {"memory_mib", &Device::total_bytes, kMiB},
-    {"memory", &Device::total_bytes, 1},
-    {"reserved_mib", &Device::reserved_bytes, kMiB},
-    {"context_mib", &Device::context_bytes, kMiB},
+    {"memory_mib", &Device::total_bytes, kMiB},      {"memory", &Device::total_bytes, 1},
+    {"reserved_mib", &Device::reserved_bytes, kMiB}, {"context_mib", &Device::context_bytes, kMiB},
     {"context", &Device::context_bytes, 1},
 };
 
 // Sets the member that `key` names. `found` tells an unknown key from a bad value.
 template <typename Owner, std::size_t N, std::size_t M>
-bool set_member(Parser& parser, Owner& owner, const NumberKey<Owner> (&numbers)[N], const BytesKey<Owner> (&bytes)[M],
-                const char* key, const char* value, bool& found) {
+bool set_member(Parser& parser, Owner& owner, const NumberKey<Owner> (&numbers)[N],
+                const BytesKey<Owner> (&bytes)[M], const char* key, const char* value, bool& found) {
   std::uint64_t number = 0;
   for (const auto& entry : numbers) {
     if (strcmp(entry.name, key) != 0) continue;
@@ -125,7 +123,8 @@ bool set_cuda_version(Parser& parser, const char* value) {
   unsigned major = 0;
   unsigned minor = 0;
   char rest = 0;
-  if (sscanf(value, "%2u.%2u%c", &major, &minor, &rest) != 2) return parser.fail("not a version like 12.4", value);
+  if (sscanf(value, "%2u.%2u%c", &major, &minor, &rest) != 2)
+    return parser.fail("not a version like 12.4", value);
   parser.state.options.cuda_version = major * 1000 + minor * 10;
   return true;
 }
@@ -139,7 +138,8 @@ bool set_option(Parser& parser, const char* key, const char* value) {
     return true;
   }
   bool found = false;
-  if (!set_member(parser, parser.state.options, kOptionNumbers, kOptionBytes, key, value, found)) return false;
+  if (!set_member(parser, parser.state.options, kOptionNumbers, kOptionBytes, key, value, found))
+    return false;
   return found || parser.fail("unknown key", key);
 }
 
@@ -191,11 +191,13 @@ bool check_devices(Parser& parser) {
   for (std::uint32_t i = 0; i < parser.state.device_count; ++i) {
     const Device& device = parser.state.devices[i];
     unsigned parts[5];
-    if (sscanf(device.uuid, "GPU-%8x-%4x-%4x-%4x-%4x", &parts[0], &parts[1], &parts[2], &parts[3], &parts[4]) != 5 ||
+    if (sscanf(device.uuid, "GPU-%8x-%4x-%4x-%4x-%4x", &parts[0], &parts[1], &parts[2], &parts[3],
+               &parts[4]) != 5 ||
         strlen(device.uuid) != 40) {
       return parser.fail("not a GPU-8-4-4-4-12 uuid", device.uuid);
     }
-    if (device.reserved_bytes >= device.total_bytes) return parser.fail("no memory besides the reserved", device.name);
+    if (device.reserved_bytes >= device.total_bytes)
+      return parser.fail("no memory besides the reserved", device.name);
   }
   return true;
 }
@@ -208,7 +210,8 @@ bool parse_config(const char* text, State& state, char* error, std::size_t error
   state.options = {};
   snprintf(state.options.driver_version, sizeof state.options.driver_version, "550.90.07");
   state.options.cuda_version = 12040;
-  state.options.exact = state.options.process_list = state.options.memory_info = state.options.utilization = 1;
+  state.options.exact = state.options.process_list = state.options.memory_info = state.options.utilization =
+      1;
   state.options.sample_period_ns = 167000000;  // 1/6 s
 
   char* copy = strdup(text);

@@ -12,8 +12,8 @@
 
 namespace hami::sim {
 
-// Fills the constant part of `state` (options and devices). `text` is NUL-terminated; empty describes one card.
-// On failure returns false and puts one line that names the place and what is wrong into `error`.
+// Fills the constant part of `state` (options and devices). `text` is NUL-terminated; empty describes one
+// card. On failure returns false and puts one line that names the place and what is wrong into `error`.
 bool parse_config(const char* text, State& state, char* error, std::size_t error_size);
 
 // The same from a file.

@@ -43,6 +43,15 @@ struct Options {
   std::uint64_t sample_period_ns;  // NVML utilisation: how long one sample is
 };
 
+inline constexpr std::uint32_t kMaxActive = 64;
+
+// A process whose work keeps a card busy until a time of the simulated clock.
+struct Active {
+  std::uint32_t slot;
+  std::uint32_t reserved;
+  std::uint64_t until_ns;
+};
+
 // One card. Constant after creation, but for the counters at the end.
 struct Device {
   char name[96];
@@ -67,8 +76,8 @@ struct Device {
   std::uint64_t used;           // physical bytes, all processes
   std::uint64_t peak;           // highest `used` ever
   std::uint64_t granted;        // bytes of allocations, rounded to the driver's granule
-  std::uint64_t busy_until_ns;  // the card is a server: when the work given so far is done
-  std::uint64_t busy_total_ns;  // SM-weighted busy time since creation
+  std::uint64_t busy_total_ns;  // time in which something ran, summed over processes
+  Active active[kMaxActive];    // processes with work on the card
 };
 
 // Who uses how much of one device.
@@ -112,15 +121,12 @@ struct Process {
   BusySample busy[kMaxDevices][kBusySamples];
 };
 
-// Device memory that more than one process can hold: an exported VMM handle, an IPC pointer, a pool.
+// Device memory that other processes can open by its token. Its owner is charged, and ends it.
 struct Shared {
   std::uint64_t token;  // 0: free
   std::uint64_t size;
-  std::uint64_t offset;      // of the exported pointer in its allocation
-  std::uint32_t device;      // index in State::devices
-  std::uint32_t owner;       // process slot that the bytes are charged to
-  std::uint32_t kind;        // cuda/shared.h
-  std::uint32_t references;  // processes other than the owner that hold it
+  std::uint32_t device;  // index in State::devices
+  std::uint32_t owner;   // process slot
 };
 
 struct State {

@@ -1,0 +1,347 @@
+// Virtual memory management: address ranges, physical memory behind handles, and mappings between them.
+// Physical memory lives as long as its handle or a mapping of it.
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/simdriver/cuda/call.h"
+#include "tests/simdriver/cuda/functions.h"
+#include "tests/simdriver/cuda/heap.h"
+#include "tests/simdriver/cuda/stream.h"
+#include "tests/simdriver/cuda/vmm.h"
+
+namespace hami::sim {
+namespace {
+
+constexpr std::uint64_t kFirstHandle = 0x51a70000;  // far from any address
+constexpr std::uint64_t kMagic = 0x6d656d7664ULL;
+constexpr unsigned kPosixFd = 1;
+
+struct Physical {
+  std::uint64_t handle;
+  std::uint64_t size;
+  CUmemAllocationProp prop;
+  std::uint32_t device;      // kHost: not charged
+  bool imported;             // another process is charged
+  std::uint32_t references;  // cuMemCreate, retain, import; release takes one away
+  std::uint32_t maps;
+  Physical* next;
+};
+constexpr std::uint32_t kHost = 0xffffffffU;
+
+struct Reservation {
+  std::uint64_t address, size;
+  Reservation* next;
+};
+
+struct Mapping {
+  std::uint64_t address, size, offset;
+  Physical* physical;
+  Mapping* next;
+};
+
+SpinLock lock;  // of everything below
+Physical* physicals;
+Reservation* reservations;
+Mapping* mappings;
+std::uint64_t next_handle = kFirstHandle;
+
+bool is_whole(std::uint64_t size) { return size != 0 && size % kBlock == 0; }
+
+Physical* find_physical(std::uint64_t handle) {
+  Physical* at = physicals;
+  while (at != nullptr && at->handle != handle) at = at->next;
+  return at;
+}
+
+const Reservation* find_reservation(std::uint64_t address, std::uint64_t size) {
+  for (const Reservation* at = reservations; at != nullptr; at = at->next) {
+    if (address >= at->address && address - at->address <= at->size &&
+        size <= at->size - (address - at->address)) {
+      return at;
+    }
+  }
+  return nullptr;
+}
+
+bool overlaps_mapping(std::uint64_t address, std::uint64_t size) {
+  for (const Mapping* at = mappings; at != nullptr; at = at->next) {
+    if (address < at->address + at->size && at->address < address + size) return true;
+  }
+  return false;
+}
+
+// Ends the memory when neither handle nor mapping is left.
+void drop_if_unused(Physical* physical) {
+  if (physical->references != 0 || physical->maps != 0) return;
+  Physical** link = &physicals;
+  while (*link != physical) link = &(*link)->next;
+  *link = physical->next;
+  if (physical->device != kHost && !physical->imported)
+    refund(physical->device, {physical->size, physical->size});
+  free(physical);
+}
+
+CUresult add_physical(std::uint64_t size, const CUmemAllocationProp& prop, bool imported,
+                      std::uint64_t& handle) {
+  auto* made = static_cast<Physical*>(calloc(1, sizeof(Physical)));
+  if (made == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+  made->size = size;
+  made->prop = prop;
+  made->imported = imported;
+  made->device = prop.location.type == CU_MEM_LOCATION_TYPE_DEVICE ? state_index(prop.location.id) : kHost;
+  made->references = 1;
+  if (made->device != kHost && !imported && !charge(made->device, {size, size})) {
+    free(made);
+    return CUDA_ERROR_OUT_OF_MEMORY;
+  }
+  const SpinGuard guard(lock);
+  made->handle = handle = next_handle++;
+  made->next = physicals;
+  physicals = made;
+  return CUDA_SUCCESS;
+}
+
+CUresult check_prop(const CUmemAllocationProp* prop) {
+  if (prop == nullptr || prop->type != CU_MEM_ALLOCATION_TYPE_PINNED) return CUDA_ERROR_INVALID_VALUE;
+  if (prop->location.type == CU_MEM_LOCATION_TYPE_INVALID) return CUDA_ERROR_INVALID_VALUE;
+  const bool on_device = prop->location.type == CU_MEM_LOCATION_TYPE_DEVICE;
+  return !on_device || is_device(prop->location.id) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+}
+
+CUresult reserve(CUdeviceptr* out, std::uint64_t size) {
+  auto* made = static_cast<Reservation*>(calloc(1, sizeof(Reservation)));
+  if (made == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+  made->address = *out = take_addresses(size);
+  made->size = size;
+  const SpinGuard guard(lock);
+  made->next = reservations;
+  reservations = made;
+  return CUDA_SUCCESS;
+}
+
+CUresult free_reservation(std::uint64_t address, std::uint64_t size) {
+  const SpinGuard guard(lock);
+  Reservation** link = &reservations;
+  while (*link != nullptr && ((*link)->address != address || (*link)->size != size)) link = &(*link)->next;
+  if (*link == nullptr || overlaps_mapping(address, size)) return CUDA_ERROR_INVALID_VALUE;
+  Reservation* gone = *link;
+  *link = gone->next;
+  free(gone);
+  give_addresses(address, size);
+  return CUDA_SUCCESS;
+}
+
+CUresult map(std::uint64_t address, std::uint64_t size, std::uint64_t offset, std::uint64_t handle) {
+  const SpinGuard guard(lock);
+  Physical* physical = find_physical(handle);
+  if (physical == nullptr || physical->references == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (offset > physical->size || size > physical->size - offset) return CUDA_ERROR_INVALID_VALUE;
+  if (find_reservation(address, size) == nullptr || overlaps_mapping(address, size))
+    return CUDA_ERROR_INVALID_VALUE;
+  auto* made = static_cast<Mapping*>(calloc(1, sizeof(Mapping)));
+  if (made == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+  *made = {address, size, offset, physical, mappings};
+  mappings = made;
+  ++physical->maps;
+  return CUDA_SUCCESS;
+}
+
+// The range must be made of whole mappings.
+bool covers_whole_mappings(std::uint64_t address, std::uint64_t size) {
+  std::uint64_t covered = 0;
+  for (const Mapping* at = mappings; at != nullptr; at = at->next) {
+    if (at->address >= address + size || address >= at->address + at->size) continue;
+    if (at->address < address || at->address + at->size > address + size) return false;
+    covered += at->size;
+  }
+  return covered == size;
+}
+
+CUresult unmap(std::uint64_t address, std::uint64_t size) {
+  const SpinGuard guard(lock);
+  if (!covers_whole_mappings(address, size)) return CUDA_ERROR_INVALID_VALUE;
+  Mapping** link = &mappings;
+  while (*link != nullptr) {
+    Mapping* at = *link;
+    if (at->address < address || at->address >= address + size) {
+      link = &at->next;
+      continue;
+    }
+    *link = at->next;
+    --at->physical->maps;
+    drop_if_unused(at->physical);
+    free(at);
+  }
+  return CUDA_SUCCESS;
+}
+
+CUresult release_handle(std::uint64_t handle) {
+  const SpinGuard guard(lock);
+  Physical* physical = find_physical(handle);
+  if (physical == nullptr || physical->references == 0) return CUDA_ERROR_INVALID_VALUE;
+  --physical->references;
+  drop_if_unused(physical);
+  return CUDA_SUCCESS;
+}
+
+CUresult retain_at(std::uint64_t address, std::uint64_t& handle) {
+  const SpinGuard guard(lock);
+  for (const Mapping* at = mappings; at != nullptr; at = at->next) {
+    if (address - at->address >= at->size) continue;
+    ++at->physical->references;
+    handle = at->physical->handle;
+    return CUDA_SUCCESS;
+  }
+  return CUDA_ERROR_INVALID_VALUE;
+}
+
+// What travels through the file descriptor. The exporter stays the one who is charged.
+struct Exported {
+  std::uint64_t magic;
+  std::uint64_t size;
+  CUmemAllocationProp prop;
+};
+
+CUresult export_handle(void* out, std::uint64_t handle) {
+  Exported exported{kMagic, 0, {}};
+  {
+    const SpinGuard guard(lock);
+    const Physical* physical = find_physical(handle);
+    if (physical == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    if ((physical->prop.requestedHandleTypes & kPosixFd) == 0) return CUDA_ERROR_INVALID_VALUE;
+    exported.size = physical->size;
+    exported.prop = physical->prop;
+  }
+  const int fd = memfd_create("simgpu-memory", MFD_CLOEXEC);
+  if (fd < 0) return CUDA_ERROR_OPERATING_SYSTEM;
+  if (write(fd, &exported, sizeof exported) != sizeof exported) {
+    close(fd);
+    return CUDA_ERROR_OPERATING_SYSTEM;
+  }
+  memcpy(out, &fd, sizeof fd);
+  return CUDA_SUCCESS;
+}
+
+CUresult import_handle(CUmemGenericAllocationHandle* out, const void* os_handle) {
+  Exported exported{};
+  const int fd = static_cast<int>(reinterpret_cast<std::intptr_t>(os_handle));
+  if (pread(fd, &exported, sizeof exported, 0) != sizeof exported || exported.magic != kMagic) {
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+  SIM_TRY(check_prop(&exported.prop));
+  return add_physical(exported.size, exported.prop, true, *out);
+}
+
+}  // namespace
+
+bool is_mapped(std::uint64_t address) {
+  const SpinGuard guard(lock);
+  return overlaps_mapping(address, 1);
+}
+
+}  // namespace hami::sim
+
+using namespace hami::sim;
+
+extern "C" {
+
+CUresult cuMemAddressReserve(CUdeviceptr* ptr, std::size_t size, std::size_t alignment, CUdeviceptr,
+                             std::uint64_t) {
+  SIM_ENTER(cuMemAddressReserve);
+  if (ptr == nullptr || !is_whole(size) || (alignment & (alignment - 1)) != 0)
+    return CUDA_ERROR_INVALID_VALUE;
+  return reserve(ptr, size);
+}
+
+CUresult cuMemAddressFree(CUdeviceptr ptr, std::size_t size) {
+  SIM_ENTER(cuMemAddressFree);
+  return free_reservation(ptr, size);
+}
+
+CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, std::size_t size, const CUmemAllocationProp* prop,
+                     std::uint64_t flags) {
+  SIM_ENTER(cuMemCreate);
+  SIM_TRY(check_not_capturing());
+  if (handle == nullptr || !is_whole(size) || flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  SIM_TRY(check_prop(prop));
+  return add_physical(size, *prop, false, *handle);
+}
+
+CUresult cuMemRelease(CUmemGenericAllocationHandle handle) {
+  SIM_ENTER(cuMemRelease);
+  return release_handle(handle);
+}
+
+CUresult cuMemMap(CUdeviceptr ptr, std::size_t size, std::size_t offset, CUmemGenericAllocationHandle handle,
+                  std::uint64_t flags) {
+  SIM_ENTER(cuMemMap);
+  if (flags != 0 || !is_whole(size) || offset % kBlock != 0 || ptr % kBlock != 0)
+    return CUDA_ERROR_INVALID_VALUE;
+  return map(ptr, size, offset, handle);
+}
+
+CUresult cuMemUnmap(CUdeviceptr ptr, std::size_t size) {
+  SIM_ENTER(cuMemUnmap);
+  if (!is_whole(size)) return CUDA_ERROR_INVALID_VALUE;
+  return unmap(ptr, size);
+}
+
+CUresult cuMemSetAccess(CUdeviceptr ptr, std::size_t size, const CUmemAccessDesc* desc, std::size_t count) {
+  SIM_ENTER(cuMemSetAccess);
+  if (desc == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
+  const SpinGuard guard(lock);
+  return covers_whole_mappings(ptr, size) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+CUresult cuMemGetAccess(std::uint64_t* flags, const CUmemLocation* location, CUdeviceptr ptr) {
+  SIM_ENTER(cuMemGetAccess);
+  if (flags == nullptr || location == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  const SpinGuard guard(lock);
+  *flags = overlaps_mapping(ptr, 1) ? 3 : 0;  // read and write
+  return CUDA_SUCCESS;
+}
+
+CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle* handle, void* address) {
+  SIM_ENTER(cuMemRetainAllocationHandle);
+  if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  return retain_at(reinterpret_cast<std::uint64_t>(address), *handle);
+}
+
+CUresult cuMemGetAllocationGranularity(std::size_t* granularity, const CUmemAllocationProp* prop,
+                                       CUmemAllocationGranularity_flags) {
+  SIM_ENTER(cuMemGetAllocationGranularity);
+  if (granularity == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  SIM_TRY(check_prop(prop));
+  *granularity = kBlock;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* prop,
+                                                CUmemGenericAllocationHandle handle) {
+  SIM_ENTER(cuMemGetAllocationPropertiesFromHandle);
+  if (prop == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  const SpinGuard guard(lock);
+  const auto* physical = find_physical(handle);
+  if (physical == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  *prop = physical->prop;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuMemExportToShareableHandle(void* out, CUmemGenericAllocationHandle handle,
+                                      CUmemAllocationHandleType type, std::uint64_t flags) {
+  SIM_ENTER(cuMemExportToShareableHandle);
+  if (out == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (static_cast<unsigned>(type) != kPosixFd) return CUDA_ERROR_NOT_SUPPORTED;
+  return export_handle(out, handle);
+}
+
+CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle* handle, void* os_handle,
+                                        CUmemAllocationHandleType type) {
+  SIM_ENTER(cuMemImportFromShareableHandle);
+  if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (static_cast<unsigned>(type) != kPosixFd) return CUDA_ERROR_NOT_SUPPORTED;
+  return import_handle(handle, os_handle);
+}
+}
