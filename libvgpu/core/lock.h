@@ -18,6 +18,7 @@ class SpinLock {
       }
     }
   }
+  bool try_lock() noexcept { return word_.exchange(1, std::memory_order_acquire) == 0; }
   void unlock() noexcept { word_.store(0, std::memory_order_release); }
 
   // Only in the child of a fork, where no other thread exists.

@@ -19,6 +19,7 @@ enum class Space : unsigned {
   context = 5,          // what a context costs
   module = 6,           // CUmodule
   library = 7,          // CUlibrary
+  pooled = 8,           // stream-ordered memory: what its pool holds is charged, this only says which pool
   last = 15,
 };
 

@@ -1,6 +1,18 @@
 #include "libvgpu/cuda/charge.h"
 
+#include "libvgpu/cuda/stock.h"
+
 namespace hami::vgpu {
+
+Reservation reserve(unsigned device, std::uint64_t bytes) noexcept {
+  Account& account = g_process.account;
+  const std::uint64_t limit = limit_of(device);
+  Verdict verdict = account.admit(device, bytes, limit);
+  if (verdict == Verdict::refused && bytes <= limit && give_up_stock(device)) {
+    verdict = account.admit(device, bytes, limit);
+  }
+  return Reservation{account, device, bytes, verdict};
+}
 
 bool keep(Space space, std::uint64_t name, Reservation& reservation) noexcept {
   const Record record = {.bytes = reservation.bytes(), .device = reservation.device(), .owner = 0};

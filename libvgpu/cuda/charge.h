@@ -22,10 +22,8 @@ constexpr std::uint64_t granule(std::uint64_t bytes) noexcept {
 
 inline std::uint64_t limit_of(unsigned device) noexcept { return g_process.limits.memory(device); }
 
-inline Reservation reserve(unsigned device, std::uint64_t bytes) noexcept {
-  return Reservation{g_process.account, device, bytes,
-                     g_process.account.admit(device, bytes, limit_of(device))};
-}
+// Admits `bytes` on a device; before it refuses, what lies unused in stock is given up.
+Reservation reserve(unsigned device, std::uint64_t bytes) noexcept;
 
 // What the program gets when nothing was reserved.
 inline CUresult refusal(const Reservation& reservation) noexcept {

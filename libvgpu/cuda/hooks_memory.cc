@@ -1,6 +1,7 @@
 // Linear device memory. The forms without a suffix are those before CUDA 3.2, with 32-bit addresses and
 // sizes.
 #include "libvgpu/cuda/charge.h"
+#include "libvgpu/cuda/pools.h"
 #include "libvgpu/export.h"
 
 namespace hami::vgpu {
@@ -14,6 +15,23 @@ std::uint64_t pitched(std::uint64_t width, std::uint64_t height) noexcept {
   std::uint64_t bytes = 0;
   if (__builtin_mul_overflow(pitch, height, &bytes)) return abi::kHeldMax + 1;
   return granule(bytes);
+}
+
+// cuMemFree takes back what any allocator gave, stream-ordered memory too.
+template <typename Call>
+CUresult free_linear(std::uint64_t ptr, Call call) noexcept {
+  if (mode() != Mode::on || !g_pools.any()) return release(Space::pointer, ptr, call);
+  const std::optional<Record> pooled = g_process.records.take(Space::pooled, ptr);
+  if (!pooled) return release(Space::pointer, ptr, call);
+  const CUresult status = call();
+  if (status == CUDA_SUCCESS) {
+    g_pools.freed(*pooled);
+    g_pools.settle_all(pooled->device);
+  } else {
+    bool stored = false;
+    g_process.records.insert(Space::pooled, ptr, *pooled, stored);
+  }
+  return status;
 }
 
 }  // namespace
@@ -50,9 +68,9 @@ HAMI_EXPORT CUresult cuMemAllocPitch(CUdeviceptr32* ptr, unsigned* pitch, unsign
 }
 
 HAMI_EXPORT CUresult cuMemFree_v2(CUdeviceptr ptr) {
-  return release(Space::pointer, ptr, [=] { return driver<&CudaDriver::cuMemFree_v2>(ptr); });
+  return free_linear(ptr, [=] { return driver<&CudaDriver::cuMemFree_v2>(ptr); });
 }
 
 HAMI_EXPORT CUresult cuMemFree(CUdeviceptr32 ptr) {
-  return release(Space::pointer, ptr, [=] { return driver<&CudaDriver::cuMemFree>(ptr); });
+  return free_linear(ptr, [=] { return driver<&CudaDriver::cuMemFree>(ptr); });
 }

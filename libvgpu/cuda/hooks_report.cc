@@ -1,6 +1,7 @@
 // How much memory a device has: the slice's, never more than the card's.
 #include "libvgpu/core/view.h"
 #include "libvgpu/cuda/charge.h"
+#include "libvgpu/cuda/stock.h"
 #include "libvgpu/export.h"
 
 namespace hami::vgpu {
@@ -19,6 +20,7 @@ CUresult mem_info(Size* free, Size* total, Call call) noexcept {
   const int device = current_device_index(status);
   if (device < 0) return kUnusable;
   const auto index = static_cast<unsigned>(device);
+  settle_stock(index);
   const DeviceView view = view_device(limit_of(index), g_process.account.used(index), real_total, real_free);
   if (free != nullptr) *free = static_cast<Size>(view.free);
   if (total != nullptr) *total = static_cast<Size>(view.total);

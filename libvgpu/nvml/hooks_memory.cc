@@ -2,6 +2,7 @@
 // CUDA's.
 #include "libvgpu/core/process.h"
 #include "libvgpu/core/view.h"
+#include "libvgpu/cuda/stock.h"
 #include "libvgpu/export.h"
 #include "libvgpu/nvml/devices.h"
 #include "libvgpu/nvml/driver.h"
@@ -22,6 +23,7 @@ nvmlReturn_t restrict_memory(nvmlDevice_t device, Memory* memory, nvmlReturn_t s
   if (limit == 0) return status;
   const std::uint64_t real_total = is_shared ? limit : memory->total;
   const std::uint64_t real_free = is_shared ? limit : memory->free;
+  settle_stock(which);
   const DeviceView view = view_device(limit, g_process.account.used(which), real_total, real_free);
   memory->total = view.total;
   memory->free = view.free;
