@@ -75,7 +75,7 @@ Result<> make_private_dir(const std::string& path) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) return fail_errno("inspect", path);
   if (S_ISDIR(info.st_mode) && info.st_uid == ::geteuid() && (info.st_mode & 022U) == 0) return {};
-  return fail(Errc::denied, text::cat({"use ", text::quote(path), ": not a directory of ours alone"}),
+  return fail(Errc::denied, text::cat({"use ", text::quote(path), ": it is not ours alone"}),
               "remove it, or chown it to root and chmod it to 0700");
 }
 

@@ -7,7 +7,7 @@ load lib/node
 
 setup_file() {
   make_node
-  make_glibc_rootfs "$F/rootfs"
+  make_glibc_rootfs "$F/rootfs" "$CUDACLI"
   make_busybox_rootfs "$F/busybox"
 }
 
@@ -34,29 +34,37 @@ refuse_annotation() {
 
 @test "config.json: truncated" {
   request_bundle
+  edit_bundle "$T/bundle" '{annotations} + .'
   truncate -s 700 "$T/bundle/config.json"
   refuse "$T/bundle"
   assert_in config.json "$err"
 }
 
-@test "config.json: empty" {
-  request_bundle
-  : >"$T/bundle/config.json"
-  refuse "$T/bundle"
-}
-
-@test "config.json: missing" {
-  request_bundle
-  rm "$T/bundle/config.json"
-  try hami --log "$T/log" --log-format json create --bundle "$T/bundle" refused
-  assert_status 1
-  assert_one_line "$err"
-  assert_nothing_left
+@test "config.json: empty, missing or not JSON is the low-level runtime's to refuse, and leaves nothing" {
+  local content
+  for content in '' '{' 'nonsense' missing; do
+    rm -rf "$T/bundle"
+    request_bundle
+    printf '%s' "$content" >"$T/bundle/config.json"
+    [ "$content" != missing ] || rm "$T/bundle/config.json"
+    try hami create --bundle "$T/bundle" refused
+    assert_status 1
+    assert_one_line "$err"
+    assert_nothing_left
+  done
 }
 
 @test "config.json: ten megabytes that never end" {
   request_bundle
-  { printf '{"annotations": {"x": "'; head -c 10000000 /dev/zero | tr '\0' a; } >"$T/bundle/config.json"
+  { printf '{"annotations": {"nvidia.com/gpu": "'; head -c 10000000 /dev/zero | tr '\0' 1; } >"$T/bundle/config.json"
+  refuse "$T/bundle"
+  [ "${#err}" -lt 1000 ] || explain "the message repeats the input"
+}
+
+@test "annotation: ten megabytes of digits are not repeated in the message" {
+  request_bundle
+  head -c 10000000 /dev/zero | tr '\0' 1 >"$T/long"
+  edit_bundle "$T/bundle" --rawfile long "$T/long" '.annotations["nvidia.com/gpumem"] = $long'
   refuse "$T/bundle"
   [ "${#err}" -lt 1000 ] || explain "the message repeats the input"
 }
@@ -83,7 +91,7 @@ refuse_annotation() {
   local change
   for change in '.annotations = []' '.annotations["nvidia.com/gpu"] = 1' '.process = "x"' '.process.env = "x"' \
     '.process.env = [1]' '.linux = []' '.linux.devices = {}' '.linux.resources = 3' '.linux.resources.devices = {}' \
-    '.mounts = {}' '.mounts[0] = "x"' '.hooks = []' '.hooks.poststop = {}' '.root = "x"' '.root.path = 1' '. = [.]' '. = 1'; do
+    '.mounts = {}' '.mounts[0] = "x"' '.hooks = []' '.hooks.poststop = {}' '.root = "x"' '.root.path = 1' '. = [.]'; do
     rm -rf "$T/bundle"
     request_bundle
     edit_bundle "$T/bundle" ".process.env += [\"HAMI_RESOURCES=nvidia.com/gpu=1\"] | $change"
@@ -243,7 +251,7 @@ refuse_annotation() {
 @test "no space for the lease and the usage page" {
   request_bundle
   mkdir "$T/state"
-  mount -t tmpfs -o size=64k tmpfs "$T/state"
+  mount -t tmpfs -o size=64k,mode=700 tmpfs "$T/state"
   refuse "$T/bundle"
 }
 

@@ -10,7 +10,7 @@ IMAGE=docker.io/library/hami-test:1
 
 setup_file() {
   make_node
-  make_glibc_rootfs "$F/rootfs" "$CLIENT"
+  make_glibc_rootfs "$F/rootfs" "$CUDACLI"
   use_config "$F/config.toml" "$F/state"
   start_containerd
   import_ctr_image "$F/rootfs" "$IMAGE"
@@ -41,7 +41,7 @@ no_lease() { [ -z "$(leases)" ]; }
 }
 
 @test "memory is held to the slice" {
-  try hami_ctr_run --rm "${SLICE[@]}" "$IMAGE" one client alloc 2048 2048
+  try hami_ctr_run --rm "${SLICE[@]}" "$IMAGE" one cudacli alloc 2048 2048
   assert_in "2048 MiB: CUDA_SUCCESS" "$out"
   assert_in "2048 MiB: CUDA_ERROR_OUT_OF_MEMORY" "$out"
 }

@@ -8,10 +8,10 @@ load lib/docker
 
 setup_file() {
   make_node
-  make_glibc_rootfs "$F/rootfs" "$CLIENT"
+  make_glibc_rootfs "$F/rootfs" "$CUDACLI"
   make_busybox_rootfs "$F/busybox"
   use_config "$F/config.toml" "$F/state"
-  start_docker ".runtimes.hami.path = \"$HAMI\""
+  start_docker ".runtimes.hami.path = \"$HAMI\" | .runtimes.plain.path = \"$(command -v "$HAMI_LOW_LEVEL")\""
   import_image "$F/rootfs" hami-test:1
   import_image "$F/busybox" hami-busybox:1
   import_image "$F/rootfs" hami-env:1 'ENV NVIDIA_VISIBLE_DEVICES=all' 'ENV LD_PRELOAD=/tmp/evil.so'
@@ -43,7 +43,7 @@ SLICE=(-e HAMI_RESOURCES=nvidia.com/gpu=1,nvidia.com/gpumem=3000)
 }
 
 @test "memory is held to the slice" {
-  try hami_docker_run --rm "${SLICE[@]}" hami-test:1 client alloc 2048 2048
+  try hami_docker_run --rm "${SLICE[@]}" hami-test:1 cudacli alloc 2048 2048
   assert_status 0
   assert_in "2048 MiB: CUDA_SUCCESS" "$out"
   assert_in "2048 MiB: CUDA_ERROR_OUT_OF_MEMORY" "$out"
@@ -52,8 +52,10 @@ SLICE=(-e HAMI_RESOURCES=nvidia.com/gpu=1,nvidia.com/gpumem=3000)
 @test "the program's exit status is docker's" {
   try hami_docker_run --rm "${SLICE[@]}" hami-test:1 sh -c 'exit 42'
   assert_status 42
+  try docker_run --runtime=plain --rm hami-test:1 /missing/program
+  local expected=$status
   try hami_docker_run --rm "${SLICE[@]}" hami-test:1 /missing/program
-  assert_status 127
+  assert_status "$expected"
 }
 
 @test "--rm and docker rm give the slice back" {
@@ -110,10 +112,12 @@ SLICE=(-e HAMI_RESOURCES=nvidia.com/gpu=1,nvidia.com/gpumem=3000)
   assert_in glibc "$err"
 }
 
-@test "a container without a request runs as under runc" {
-  try docker_run --rm hami-test:1 sh -c 'env | sort | grep -v HOSTNAME; ls /dev; cat /proc/self/mounts | cut -d" " -f2-3 | sort'
+@test "a container without a request runs as under the low-level runtime alone" {
+  local look='env | sort | grep -v HOSTNAME; ls /dev; cut -d" " -f2-3 /proc/self/mounts | sort'
+  try docker_run --runtime=plain --rm hami-test:1 sh -c "$look"
+  assert_status 0
   local expected=$out
-  try hami_docker_run --rm hami-test:1 sh -c 'env | sort | grep -v HOSTNAME; ls /dev; cat /proc/self/mounts | cut -d" " -f2-3 | sort'
+  try hami_docker_run --rm hami-test:1 sh -c "$look"
   assert_status 0
   assert_equal "$expected" "$out"
   assert_leases 0

@@ -7,7 +7,7 @@ load lib/node
 
 setup_file() {
   make_node
-  make_glibc_rootfs "$F/rootfs" "$CLIENT"
+  make_glibc_rootfs "$F/rootfs" "$CUDACLI"
 }
 
 setup() {

@@ -1,4 +1,4 @@
-# Everything that is not a create with a request reaches the low-level runtime as it came.
+# Everything that is not a create with a request reaches the low-level runtime as it came. There is no driver on this node.
 
 load lib/common
 load lib/rootfs
@@ -7,8 +7,8 @@ load lib/node
 
 setup_file() {
   need strace
-  make_node
-  make_glibc_rootfs "$F/rootfs"
+  need_built bin/hami-runtime
+  make_busybox_rootfs "$F/rootfs"
 }
 
 setup() {

@@ -66,7 +66,7 @@ try_input() {
 
 # Shows the last `try` when an assertion after it fails.
 explain() {
-  printf '%s\n' "$1" "status: ${status-}" "out: ${out-}" "err: ${err-}" >&2
+  printf '%s\n' "$1" "status: ${status-}" "out: ${out:0:2000}" "err: ${err:0:2000}" >&2
   return 1
 }
 
@@ -91,8 +91,16 @@ wait_for() {
 
 process_ended() { [ ! -e "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"; }
 
-# background LOG COMMAND...: starts a daemon of this test file; its pid is in $!. The end of the run's PID namespace ends it.
+# background LOG COMMAND...: starts a daemon of this test file; its pid is in $!. The end of the run's PID namespace ends
+# it. bats waits for everybody who holds its descriptors, so the daemon gets none of them.
 background() {
-  "${@:2}" >"$1" 2>&1 </dev/null 3>&- &
+  (
+    local fd
+    for fd in /proc/self/fd/*; do
+      fd=${fd##*/}
+      [ "$fd" -le 2 ] || [ "$fd" -ge 255 ] || eval "exec $fd>&-"
+    done
+    exec "${@:2}"
+  ) >"$1" 2>&1 </dev/null &
   disown
 }

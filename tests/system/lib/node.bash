@@ -1,7 +1,7 @@
 # A simulated node: driver root, devices, recipes and a config.toml that points the product at them.
 
 HAMI=$HAMI_BUILD_DIR/bin/hami-runtime
-CLIENT=$HAMI_BUILD_DIR/tests/client # what the containers run, see client.cc
+CUDACLI=$HAMI_BUILD_DIR/bin/cudacli # what the containers run
 NODE=$F/node
 CARD_MIB=8192
 
@@ -13,7 +13,7 @@ node_topology() {
 
 # make_node: builds the node of this test file.
 make_node() {
-  need_built bin/hami-runtime bin/hami-hook lib/libvgpu.so tests/client
+  need_built bin/hami-runtime bin/hami-hook bin/hami-probe lib/libvgpu.so bin/cudacli
   mkdir -p "$NODE/recipes"
   node_topology >"$NODE/topology"
   "$HAMI_SOURCE_DIR/tests/fakeroot/mkfakeroot" --build "$HAMI_BUILD_DIR" --config "$NODE/topology" "$NODE/driver"
@@ -36,6 +36,7 @@ proc = "$NODE/driver/proc"
 sys = "$NODE/driver/sys"
 [paths]
 hook = "$HAMI_BUILD_DIR/bin/hami-hook"
+probe = "$HAMI_BUILD_DIR/bin/hami-probe"
 libvgpu = "${LIBVGPU-$HAMI_BUILD_DIR/lib/libvgpu.so}"
 [recipes]
 dirs = ["$HAMI_SOURCE_DIR/vendors", "$NODE/recipes"]
@@ -113,4 +114,9 @@ refuse() {
 # device_numbers NODE: "MAJOR MINOR" of a device node, in decimal.
 device_numbers() {
   printf '%d %d\n' "0x$(stat -c %t "$1")" "0x$(stat -c %T "$1")"
+}
+
+# driver_answers: of the last `try` of cudacli, "SIZE MiB: RESULT" of every allocation, one a line.
+driver_answers() {
+  grep -o '[0-9]* MiB: CUDA_[A-Z_]*' <<<"$out"
 }
