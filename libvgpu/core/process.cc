@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "libvgpu/core/page_file.h"
+#include "libvgpu/cuda/contexts.h"
 #include "libvgpu/cuda/stock.h"
 
 // What pthread_atfork() of a program calls; the library function itself is not in every libc.so.6.
@@ -34,6 +35,7 @@ void after_fork_in_child() noexcept {
   g_process.account.forget();
   g_process.records.forget();
   g_process.physical.forget();
+  forget_contexts();
   forget_stock();
 }
 

@@ -119,13 +119,16 @@ std::optional<Record> Records::take(Space space, std::uint64_t name) noexcept {
   return record;
 }
 
+// Linear memory and arrays end with their context; other objects use the field for what they like.
+bool Records::has_owner(Space space) noexcept { return space <= Space::mipmap; }
+
 void Records::take_owned(unsigned owner, void (*visit)(void*, const Record&), void* context) noexcept {
   for (Shard& shard : shards_) {
     const LockGuard guard(shard.lock);
     if (shard.count == 0) continue;
     for (std::uint32_t at = 0; at <= shard.limit();) {
       const Entry& entry = shard.data()[at];
-      if (entry.packed == 0 || unpack(entry.packed).owner != owner) {
+      if (entry.packed == 0 || !has_owner(space_of(entry.packed)) || unpack(entry.packed).owner != owner) {
         ++at;
         continue;
       }

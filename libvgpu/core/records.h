@@ -42,7 +42,7 @@ class Records {
   // Removes an object and returns what it held.
   std::optional<Record> take(Space space, std::uint64_t name) noexcept;
 
-  // Removes every object of `owner` and hands each to `visit(context, record)`.
+  // Removes the linear memory and arrays of `owner` and hands each to `visit(context, record)`.
   void take_owned(unsigned owner, void (*visit)(void* context, const Record& record), void* context) noexcept;
 
   // In the child of a fork: the objects are the parent's.
@@ -71,6 +71,7 @@ class Records {
   static std::uint64_t hash(Space space, std::uint64_t name) noexcept;
   static std::uint64_t pack(Space space, const Record& record) noexcept;
   static Record unpack(std::uint64_t packed) noexcept;
+  static bool has_owner(Space space) noexcept;
   static Space space_of(std::uint64_t packed) noexcept;
   static Entry* find(Shard& shard, Space space, std::uint64_t name, std::uint64_t hashed) noexcept;
   static void erase(Shard& shard, std::uint32_t index) noexcept;

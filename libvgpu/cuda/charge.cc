@@ -1,5 +1,6 @@
 #include "libvgpu/cuda/charge.h"
 
+#include "libvgpu/cuda/contexts.h"
 #include "libvgpu/cuda/stock.h"
 
 namespace hami::vgpu {
@@ -15,7 +16,8 @@ Reservation reserve(unsigned device, std::uint64_t bytes) noexcept {
 }
 
 bool keep(Space space, std::uint64_t name, Reservation& reservation) noexcept {
-  const Record record = {.bytes = reservation.bytes(), .device = reservation.device(), .owner = 0};
+  const Record record = {
+      .bytes = reservation.bytes(), .device = reservation.device(), .owner = current_context()};
   bool stored = false;
   const std::optional<Record> stale = g_process.records.insert(space, name, record, stored);
   if (!stored) return false;

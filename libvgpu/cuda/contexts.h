@@ -1,0 +1,44 @@
+// Contexts take what was allocated in them along when they end. Every context gets a number, which the
+// records of its objects carry.
+#pragma once
+
+#include "libvgpu/cuda/types.h"
+
+namespace hami::vgpu {
+
+// The number of the calling thread's current context, from 1 on; 0 when there is none, or too many live at
+// once.
+unsigned current_context() noexcept;
+
+// The objects of one context, or of a device's primary context, while a call may be ending it. Allocations
+// that other threads make meanwhile belong to the context's next life. Made before the driver is called:
+//   { Ending ending = Ending::of(context); status = …; ending.done(status == CUDA_SUCCESS); }
+class Ending {
+ public:
+  static Ending of(CUcontext context) noexcept;
+  static Ending of_primary(CUdevice ordinal) noexcept;
+
+  // The context is gone: everything it held is given back. Otherwise everything stays as it was.
+  void done(bool is_gone) noexcept;
+
+ private:
+  static constexpr unsigned kMax = 8;  // numbers that one context may have got in unusual ways
+  struct Retired {
+    unsigned number;
+    CUcontext context;
+    int primary_of;
+  };
+  template <typename Wanted>
+  void retire(Wanted wanted) noexcept;
+
+  Retired retired_[kMax] = {};
+  unsigned count_ = 0;
+};
+
+// True when the device's primary context exists. The driver's own word.
+bool is_primary_active(CUdevice ordinal) noexcept;
+
+// In the child of a fork.
+void forget_contexts() noexcept;
+
+}  // namespace hami::vgpu
