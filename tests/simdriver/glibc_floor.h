@@ -1,5 +1,5 @@
-// Included before everything else: binds functions that glibc moved or gave a newer default version to the version
-// that old distributions have too, so that the simulated driver runs in their containers.
+// Included before everything else: binds functions that glibc moved or gave a newer default version to the
+// version that old distributions have too, so that the simulated driver runs in their containers.
 #pragma once
 
 #if defined(__x86_64__)

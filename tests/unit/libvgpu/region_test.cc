@@ -89,7 +89,8 @@ TEST_F(RegionTest, FollowsTheAccount) {
   Account account;
   ASSERT_TRUE(account.open(path_.c_str(), abi::kPageAfterRegion));
   bool first = false;
-  account.mirror_to(region_, [](void* flag) noexcept { *static_cast<bool*>(flag) = true; }, &first);
+  account.mirror_to(
+      region_, [](void* flag) noexcept { *static_cast<bool*>(flag) = true; }, &first);
   EXPECT_TRUE(first);
   ASSERT_EQ(account.admit(2, 5 * kMiB, 0), Verdict::admitted);
   EXPECT_EQ(at<std::int32_t>(slot_at(0)), ::getpid());
