@@ -1,0 +1,160 @@
+// A program that takes memory in the many ways of the CUDA driver and says after each step what is free.
+//   vgpu-exercise SCENARIO; prints one line per step: "NAME: RESULT, free N MiB"
+#include <dlfcn.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "libvgpu/cuda/types.h"
+
+namespace {
+
+constexpr std::size_t kMiB = std::size_t{1} << 20U;
+
+// The functions as a program finds them: through dlsym.
+struct Cuda {
+#define HAMI_FN(symbol, since, result, params, args) result(*symbol) params;
+#define HAMI_FN_DRIVER(symbol, since, result, params, args) result(*symbol) params;
+#include "libvgpu/cuda/functions.def"
+};
+Cuda cuda;
+CUdevice device;
+
+void find_functions() {
+  void* library = dlopen("libcuda.so.1", RTLD_NOW);
+  if (library == nullptr) {
+    std::fprintf(stderr, "%s\n", dlerror());
+    std::exit(1);
+  }
+#define HAMI_FN(symbol, since, result, params, args) \
+  cuda.symbol = reinterpret_cast<result(*) params>(dlsym(library, #symbol));
+#define HAMI_FN_DRIVER HAMI_FN
+#include "libvgpu/cuda/functions.def"
+}
+
+// What the driver says is free, and in brackets what of the card is in use as this process's own book says.
+void step(const char* name, CUresult status) {
+  std::size_t free_bytes = 0;
+  std::size_t total = 0;
+  const CUresult known = cuda.cuMemGetInfo_v2(&free_bytes, &total);
+  std::printf("%s: %d", name, static_cast<int>(status));
+  if (known == CUDA_SUCCESS) std::printf(", free %zu MiB", free_bytes / kMiB);
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+CUcontext create() {
+  CUcontext context = nullptr;
+  cuda.cuCtxCreate_v2(&context, 0, device);
+  return context;
+}
+
+void contexts() {
+  CUdeviceptr a = 0;
+  CUdeviceptr b = 0;
+  CUcontext primary = nullptr;
+  cuda.cuDevicePrimaryCtxRetain(&primary, device);
+  cuda.cuCtxSetCurrent(primary);
+  step("primary alloc", cuda.cuMemAlloc_v2(&a, 100 * kMiB));
+  CUcontext own = create();
+  step("own alloc", cuda.cuMemAlloc_v2(&b, 200 * kMiB));
+  step("own alloc", cuda.cuMemAlloc_v2(&b, 200 * kMiB));
+  cuda.cuCtxDestroy_v2(own);
+  cuda.cuCtxSetCurrent(primary);
+  step("own destroyed", CUDA_SUCCESS);
+  cuda.cuDevicePrimaryCtxRetain(&primary, device);
+  step("released once", cuda.cuDevicePrimaryCtxRelease_v2(device));
+  cuda.cuDevicePrimaryCtxReset_v2(device);
+  cuda.cuDevicePrimaryCtxRetain(&primary, device);
+  cuda.cuCtxSetCurrent(primary);
+  step("reset", CUDA_SUCCESS);
+  step("alloc again", cuda.cuMemAlloc_v2(&a, 300 * kMiB));
+  step("free of a stranger", cuda.cuMemFree_v2(b));
+  cuda.cuDevicePrimaryCtxRelease_v2(device);
+  cuda.cuDevicePrimaryCtxRelease_v2(device);
+  own = create();
+  step("released for good", CUDA_SUCCESS);
+}
+
+CUmemAllocationProp device_memory(CUmemLocationType type) {
+  CUmemAllocationProp prop = {};
+  prop.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+  prop.location = {type, type == CU_MEM_LOCATION_TYPE_DEVICE ? device : 0};
+  return prop;
+}
+
+void virtual_memory() {
+  create();
+  const CUmemAllocationProp prop = device_memory(CU_MEM_LOCATION_TYPE_DEVICE);
+  CUmemGenericAllocationHandle handle = 0;
+  CUmemGenericAllocationHandle other = 0;
+  step("create", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
+  step("create too much", cuda.cuMemCreate(&other, 600 * kMiB, &prop, 0));
+  step("release", cuda.cuMemRelease(handle));
+  const CUmemAllocationProp host = device_memory(CU_MEM_LOCATION_TYPE_HOST);
+  const CUresult status = cuda.cuMemCreate(&other, 1200 * kMiB, &host, 0);
+  if (status == CUDA_SUCCESS) cuda.cuMemRelease(other);
+  step("host memory", CUDA_SUCCESS);
+}
+
+void arrays() {
+  create();
+  CUDA_ARRAY_DESCRIPTOR plane = {8192, 8192, CUarray_format{0x20}, 1};  // 256 MiB of floats
+  CUarray made[4] = {};
+  for (CUarray& array : made) step("array", cuda.cuArrayCreate_v2(&array, &plane));
+  for (CUarray& array : made) {
+    if (array != nullptr) cuda.cuArrayDestroy(array);
+  }
+  step("destroyed", CUDA_SUCCESS);
+  CUDA_ARRAY3D_DESCRIPTOR volume = {4096, 4096, 0, CUarray_format{0x20}, 4, 0};
+  CUmipmappedArray mipmap = nullptr;
+  const CUresult status = cuda.cuMipmappedArrayCreate(&mipmap, &volume, 3);
+  step("mipmap", status);
+  if (status == CUDA_SUCCESS) step("mipmap destroyed", cuda.cuMipmappedArrayDestroy(mipmap));
+}
+
+void streams() {
+  create();
+  CUdeviceptr a = 0;
+  CUdeviceptr b = 0;
+  step("async", cuda.cuMemAllocAsync(&a, 600 * kMiB, nullptr));
+  step("async too much", cuda.cuMemAllocAsync(&b, 600 * kMiB, nullptr));
+  step("async per thread too much", cuda.cuMemAllocAsync_ptsz(&b, 600 * kMiB, nullptr));
+  step("async free", cuda.cuMemFreeAsync(a, nullptr));
+  step("synchronised", cuda.cuCtxSynchronize());
+  step("all", cuda.cuMemAlloc_v2(&a, 1000 * kMiB));
+}
+
+void external() {
+  create();
+  CUDA_EXTERNAL_MEMORY_HANDLE_DESC desc = {};
+  desc.type = 1;
+  desc.size = 400 * kMiB;
+  CUexternalMemory memory = nullptr;
+  step("import", cuda.cuImportExternalMemory(&memory, &desc));
+  step("destroy", cuda.cuDestroyExternalMemory(memory));
+  desc.size = 1200 * kMiB;
+  step("import too much", cuda.cuImportExternalMemory(&memory, &desc));
+}
+
+struct Scenario {
+  const char* name;
+  void (*run)();
+};
+constexpr Scenario kScenarios[] = {{"contexts", contexts},
+                                   {"vmm", virtual_memory},
+                                   {"arrays", arrays},
+                                   {"streams", streams},
+                                   {"external", external}};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  find_functions();
+  if (cuda.cuInit(0) != CUDA_SUCCESS || cuda.cuDeviceGet(&device, 0) != CUDA_SUCCESS) return 1;
+  for (const Scenario& scenario : kScenarios) {
+    if (argc == 2 && std::strcmp(argv[1], scenario.name) == 0) return scenario.run(), 0;
+  }
+  return 2;
+}

@@ -1,0 +1,62 @@
+// Every kind of memory is counted, refused above the limit and free again at its end. The limit is 1000 MiB.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/fake/libvgpu/vgpu_node.h"
+
+namespace hami::fake {
+namespace {
+
+class Kinds : public ::testing::Test {
+ protected:
+  std::string exercise(const std::string& scenario) {
+    const Container container(node_, {1000});
+    const Outcome result = container.run({HAMI_BUILD_DIR "/bin/vgpu-exercise", scenario});
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_LE(container.page().devices[0].peak.load(), 1000 * kMiB);
+    return result.out;
+  }
+  SimNode node_;
+};
+
+TEST_F(Kinds, ContextsTakeTheirMemoryAlong) {
+  EXPECT_EQ(exercise("contexts"),
+            "primary alloc: 0, free 900 MiB\n"
+            "own alloc: 0, free 700 MiB\n"
+            "own alloc: 0, free 500 MiB\n"
+            "own destroyed: 0, free 900 MiB\n"
+            "released once: 0, free 900 MiB\n"
+            "reset: 0, free 1000 MiB\n"
+            "alloc again: 0, free 700 MiB\n"
+            "free of a stranger: 1, free 700 MiB\n"
+            "released for good: 0, free 1000 MiB\n");
+}
+
+TEST_F(Kinds, HandlesOfVirtualMemory) {
+  EXPECT_EQ(exercise("vmm"),
+            "create: 0, free 400 MiB\n"
+            "create too much: 2, free 400 MiB\n"
+            "release: 0, free 1000 MiB\n"
+            "host memory: 0, free 1000 MiB\n");
+}
+
+TEST_F(Kinds, ArraysAndMipmaps) {
+  EXPECT_EQ(exercise("arrays"),
+            "array: 0, free 744 MiB\n"
+            "array: 0, free 488 MiB\n"
+            "array: 0, free 232 MiB\n"
+            "array: 2, free 232 MiB\n"
+            "destroyed: 0, free 1000 MiB\n"
+            "mipmap: 0, free 664 MiB\n"
+            "mipmap destroyed: 0, free 1000 MiB\n");
+}
+
+TEST_F(Kinds, ExternalMemory) {
+  EXPECT_EQ(exercise("external"),
+            "import: 0, free 600 MiB\n"
+            "destroy: 0, free 1000 MiB\n"
+            "import too much: 2, free 1000 MiB\n");
+}
+
+}  // namespace
+}  // namespace hami::fake
