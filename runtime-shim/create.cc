@@ -13,6 +13,7 @@
 #include "oci-config/document.h"
 #include "runtime-shim/low_level.h"
 #include "runtime-shim/original.h"
+#include "runtime-shim/own_log.h"
 #include "runtime-shim/plan.h"
 #include "runtime-shim/state/liveness.h"
 #include "vendors/recipe_yaml.h"
@@ -191,6 +192,7 @@ class Creation {
   // Chooses the devices and makes the lease durable, under the ledger's lock.
   Result<Allocation> reserve(const Request& request) {
     HAMI_TRY(auto ledger, state::Ledger::open(config_.roots.state_dir));
+    for (const std::string& finding : ledger.findings()) append_log(config_.log, "warning", finding);
     HAMI_CHECK(refuse_second_lease(ledger));
     HAMI_CHECK(ledger.release_stale(kStaleChecks));
     auto allocation = allocate(request, node_, ledger.leases(), config_.policy);

@@ -1,16 +1,11 @@
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cstdlib>
 #include <span>
 #include <string>
 
 #include "oci-config/base/log.h"
 #include "oci-config/base/text.h"
-#include "oci-config/base/unique_fd.h"
 #include "oci-config/invocation.h"
 #include "runtime-shim/create.h"
-#include "runtime-shim/low_level.h"
+#include "runtime-shim/own_log.h"
 #include "runtime-shim/pass_through.h"
 
 namespace {
@@ -38,14 +33,6 @@ Error run(const Invocation& invocation, char* const* argv, std::string& log) {
   return within(invocation, hami::shim::create(invocation, argv, *config));
 }
 
-// Our own log, for the administrator; failures to write it are nobody's business here.
-void append_log(const std::string& path, const Error& error) {
-  if (path.empty()) return;
-  const hami::UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640));
-  const std::string line = hami::json_log_line(hami::text::cat({kProgram, ": ", error.line()}));
-  if (fd) (void)!::write(fd.get(), line.data(), line.size());
-}
-
 }  // namespace
 
 // argv as the engine gives it to an OCI runtime; the exit status of a failure is runc's.
@@ -54,7 +41,7 @@ int main(int argc, char** argv) {
   const Invocation invocation = hami::oci::parse_invocation(words);
   std::string log;
   const Error error = run(invocation, argv, log);
-  append_log(log, error);
+  hami::shim::append_log(log, "error", error.line());
   hami::report({std::string(kProgram), std::string(invocation.log), invocation.log_format}, error);
   return 1;
 }

@@ -2,18 +2,18 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <memory>
+#include <set>
 
 #include "oci-config/base/files.h"
 #include "oci-config/base/text.h"
 #include "runtime-shim/state/lease_json.h"
 #include "runtime-shim/state/liveness.h"
+#include "runtime-shim/state/lock.h"
 
 namespace hami::state {
 
@@ -51,25 +51,6 @@ Result<std::vector<std::string>> list(const std::string& dir) {
   return names;
 }
 
-// Polls, because a blocking flock(2) has no time limit and signals belong to the low-level runtime we become.
-Result<UniqueFd> lock(const std::string& path, int timeout_ms) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return fail_errno("open the ledger's lock", path);
-  constexpr int kStepMs = 1;
-  for (int waited = 0; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; waited += kStepMs) {
-    if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno("lock", path);
-    if (waited >= timeout_ms) {
-      return fail(Errc::io,
-                  text::cat({"lock ", text::quote(path), ": held by another process for ",
-                             std::to_string(timeout_ms), " ms"}),
-                  "see which one with fuser");
-    }
-    const timespec step{0, kStepMs * 1000000L};
-    ::nanosleep(&step, nullptr);
-  }
-  return fd;
-}
-
 Result<> make_private_dir(const std::string& path) {
   HAMI_CHECK(files::make_dirs(path, 0700));
   struct stat info {};
@@ -104,7 +85,7 @@ Result<Ledger> Ledger::open(const std::string& state_dir, int timeout_ms) {
   ledger.dir_ = state_dir + "/ledger";
   HAMI_CHECK(make_private_dir(state_dir));
   HAMI_CHECK(make_private_dir(ledger.dir_));
-  HAMI_TRY(ledger.lock_, lock(ledger.dir_ + "/lock", timeout_ms));
+  HAMI_TRY(ledger.lock_, lock_file(ledger.dir_ + "/lock", timeout_ms));
   HAMI_CHECK(ledger.load());
   return ledger;
 }
@@ -168,7 +149,7 @@ Result<std::vector<std::string>> Ledger::release_stale(std::size_t most) {
     if (is_stale(lease)) ended.push_back(lease.key);
   }
   for (const std::string& key : ended) HAMI_CHECK(release(key));
-  HAMI_CHECK(remove_orphans());
+  if (most >= count) HAMI_CHECK(remove_orphans());
   return ended;
 }
 
@@ -176,10 +157,10 @@ Result<> Ledger::remove_orphans() {
   const std::string dir = state_dir_ + "/containers";
   const auto names = list(dir);
   if (!names) return {};  // no container yet
+  std::set<std::string_view> leased;
+  for (const Lease& lease : leases_) leased.insert(lease.key);
   for (const std::string& name : *names) {
-    const bool leased =
-        std::any_of(leases_.begin(), leases_.end(), [&](const Lease& lease) { return lease.key == name; });
-    if (!leased) HAMI_CHECK(files::remove_tree(text::cat({dir, "/", name})));
+    if (leased.count(name) == 0) HAMI_CHECK(files::remove_tree(text::cat({dir, "/", name})));
   }
   return {};
 }

@@ -58,8 +58,9 @@ class Ledger {
   // Ends a lease and removes its container directory; one that is not there is success.
   [[nodiscard]] Result<> release(const std::string& key);
 
-  // Ends every lease whose container is gone, and removes container directories without a lease. Looks at no
-  // more than `most` leases; which ones differs from call to call. Returns the keys that ended.
+  // Ends leases whose container is gone; looks at no more than `most`, and which ones differs from call to
+  // call. When it has looked at all, container directories without a lease are removed too. Returns the keys
+  // that ended.
   [[nodiscard]] Result<std::vector<std::string>> release_stale(std::size_t most = SIZE_MAX);
 
  private:

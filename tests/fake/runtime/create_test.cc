@@ -390,6 +390,54 @@ TEST_F(Create, ManyAtOnceNeverOvercommit) {
   EXPECT_THAT(node.container_dirs(), SizeIs(8));
 }
 
+// Eight devices with room for exactly a hundred slices, two hundred creates at once, some of them killed.
+TEST(CreateStorm, ExactlyWhatFitsIsCreated) {
+  constexpr std::uint64_t kMib = 2048;
+  constexpr int kStarted = 200;
+  constexpr std::size_t kRoom = 100;
+  Node node({13 * kMib, 13 * kMib, 13 * kMib, 13 * kMib, 12 * kMib, 12 * kMib, 12 * kMib, 12 * kMib});
+  node.configure("[policy]\nsplit_count = 100\n");
+  const fs::path bundle = node.bundle("b", {{"nvidia.com/gpu", "1"}, {"nvidia.com/gpumem", "2048"}});
+  std::vector<fs::path> bundles;
+  for (int i = 0; i < kStarted; ++i) {
+    bundles.push_back(node.dir / "bundles" / std::to_string(i));
+    fs::create_directories(bundles.back());
+    fs::copy(bundle, bundles.back(), fs::copy_options::recursive);
+  }
+  std::mt19937 random(3);
+  for (const bool with_kills : {false, true}) {
+    fs::remove_all(node.root);
+    std::vector<int> pids;
+    for (int i = 0; i < kStarted; ++i) {
+      fs::copy_file(bundle / "config.json", bundles[static_cast<std::size_t>(i)] / "config.json",
+                    fs::copy_options::overwrite_existing);
+      pids.push_back(node.start_create(bundles[static_cast<std::size_t>(i)], "s" + std::to_string(i)));
+      if (with_kills && i > 0 && random() % 5 == 0) ::kill(pids[random() % pids.size()], SIGKILL);
+    }
+    std::size_t created = 0;
+    std::size_t killed = 0;
+    for (const int pid : pids) {
+      const int status = wait_for(pid);
+      created += status == 0 ? 1U : 0U;
+      killed += status == 128 + SIGKILL ? 1U : 0U;
+    }
+    if (!with_kills) {
+      EXPECT_EQ(created, kRoom);
+      EXPECT_EQ(node.leases().size(), kRoom);
+    }
+    EXPECT_LE(created, kRoom);
+    // Whoever is killed may have held its place until the others were refused; none is lost for good.
+    EXPECT_GE(created + killed, kRoom);
+    std::map<std::string, std::uint64_t> held;
+    for (const std::string& name : node.leases()) {
+      const auto lease = state::parse_lease(read(node.state / "ledger" / name));
+      ASSERT_TRUE(lease) << name;
+      for (const auto& holding : lease->holdings) held[holding.device] += holding.memory.value;
+    }
+    for (const auto& [device, bytes] : held) EXPECT_LE(bytes, (13 * kMib) << 20U) << device;
+  }
+}
+
 TEST_F(Create, KilledAtAnyMomentItLeavesAConsistentLedger) {
   std::mt19937 random(11);
   const fs::path bundle = node.bundle("b", kSlice);

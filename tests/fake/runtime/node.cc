@@ -87,20 +87,20 @@ int wait_for(int pid) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-Node::Node() : fake_runc(HAMI_FAKE_RUNC) {
+Node::Node(const std::vector<std::uint64_t>& device_mib) : fake_runc(HAMI_FAKE_RUNC) {
   std::string pattern = (fs::temp_directory_path() / "hami-node.XXXXXX").string();
   dir = ::mkdtemp(pattern.data());
   root = dir / "runc";
   state = dir / "state";
-  for (const char* i : {"0", "1"}) {
-    write(dir / "sys/fakegpu" / i / "uuid",
-          std::string("GPU-1111111") + i + "-0000-0000-0000-000000000000\n");
-    write(dir / "sys/fakegpu" / i / "memory", std::to_string(40960ULL << 20U) + "\n");
+  for (std::size_t i = 0; i < device_mib.size(); ++i) {
+    const fs::path device = dir / "sys/fakegpu" / std::to_string(i);
+    write(device / "uuid", "GPU-1111111" + std::to_string(i) + "-0000-0000-0000-000000000000\n");
+    write(device / "memory", std::to_string(device_mib[i] << 20U) + "\n");
   }
   // The nodes are /dev/null under another name: every kernel serves them.
   write(dir / "proc/devices", "Character devices:\n  1 mem\n");
   fs::create_directories(dir / "dev");
-  for (const unsigned i : {0U, 1U}) {
+  for (std::size_t i = 0; i < device_mib.size(); ++i) {
     const fs::path node = dir / "dev" / ("fakegpu" + std::to_string(i));
     if (::mknod(node.c_str(), S_IFCHR | 0666, makedev(1, 3)) != 0)
       throw std::runtime_error("these tests make device nodes: run them as root");

@@ -1,7 +1,8 @@
-// A directory that looks like a node with two devices of 40960 MiB to hami-runtime, with a fake runc, and the
-// means to call hami-runtime there.
+// A directory that looks like a node with devices (two of 40960 MiB by default) to hami-runtime, with a fake
+// runc, and the means to call hami-runtime there.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -17,7 +18,7 @@ struct Outcome {
 
 class Node {
  public:
-  Node();
+  explicit Node(const std::vector<std::uint64_t>& device_mib = {40960, 40960});
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
   ~Node();

@@ -150,6 +150,72 @@ TEST_F(LedgerTest, TimesOutWhenAnotherHoldsTheLock) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
 }
 
+TEST_F(LedgerTest, WaitingForTheLockLeavesSignalsAsTheyWere) {
+  struct sigaction before {};
+  before.sa_handler = SIG_IGN;
+  ::sigaction(SIGALRM, &before, nullptr);
+  sigset_t blocked;
+  ::sigemptyset(&blocked);
+  ::sigaddset(&blocked, SIGALRM);
+  ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
+  {
+    const auto held = open();
+    EXPECT_FALSE(Ledger::open(dir_, 30));
+  }
+  EXPECT_TRUE(Ledger::open(dir_, 30));
+
+  struct sigaction after {};
+  ::sigaction(SIGALRM, nullptr, &after);
+  sigset_t mask;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+  EXPECT_EQ(after.sa_handler, SIG_IGN);
+  EXPECT_TRUE(::sigismember(&mask, SIGALRM));
+  ::signal(SIGALRM, SIG_DFL);
+  ::pthread_sigmask(SIG_UNBLOCK, &blocked, nullptr);
+}
+
+TEST_F(LedgerTest, WaitersGetTheLockAsSoonAsItIsFree) {
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t holder = ::fork();
+  if (holder == 0) {
+    const auto held = Ledger::open(dir_);
+    (void)!::write(ready[1], "x", 1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    ::_exit(held ? 0 : 1);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_TRUE(Ledger::open(dir_, 5000));
+
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+  ::waitpid(holder, nullptr, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
+TEST_F(LedgerTest, HoldsTenThousandLeases) {
+  {
+    auto ledger = open();
+    fs::create_directories(dir_ / "ledger");
+    for (int i = 0; i < 10000; ++i) {
+      const std::string key = text::cat({"c", std::to_string(i)});
+      std::ofstream(dir_ / "ledger" / (key + ".json")) << to_json(living(key));
+    }
+  }
+  const auto start = std::chrono::steady_clock::now();
+  auto ledger = open();
+  ASSERT_EQ(ledger.leases().size(), 10000U);
+  ASSERT_TRUE(ledger.commit(living("one-more")));
+  ASSERT_TRUE(ledger.release_stale(16));
+  RecordProperty("milliseconds", std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                                    std::chrono::steady_clock::now() - start)
+                                                    .count()));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
 TEST_F(LedgerTest, RefusesADirectoryThatOthersCanWrite) {
   fs::create_directories(dir_);
   ::chmod(dir_.c_str(), 0777);
