@@ -54,7 +54,8 @@ Result<std::string> checked(std::string_view text) {
 std::size_t top(std::string_view text) { return text.find('{'); }
 
 Result<std::string> set_path(std::string text, const EngineOptions& options) {
-  HAMI_TRY(text, ensure_object(std::move(text), top(text), "runtimes"));
+  const std::size_t root = top(text);
+  HAMI_TRY(text, ensure_object(std::move(text), root, "runtimes"));
   const std::size_t runtimes = object_at(text, top(text), "runtimes");
   const auto ours = find_member(text, runtimes, options.runtime_name);
   const std::string path = json_string(options.runtime_path);
@@ -73,7 +74,8 @@ Result<std::string> add_to_docker(std::string_view current, const EngineOptions&
     text = set_if_different(std::move(text), root, "default-runtime", json_string(options.runtime_name));
   }
   if (options.enable_cdi) {
-    HAMI_TRY(text, ensure_object(std::move(text), top(text), "features"));
+    const std::size_t root = top(text);
+    HAMI_TRY(text, ensure_object(std::move(text), root, "features"));
     const std::size_t features = object_at(text, top(text), "features");
     text = set_if_different(std::move(text), features, "cdi", "true");
   }

@@ -244,6 +244,10 @@ Result<std::string> add_to_containerd(std::string_view current, const EngineOpti
   return result;
 }
 
+// conmon starts the runtime with this environment alone.
+constexpr std::string_view kMonitorEnv =
+    "monitor_env = [\"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"]\n";
+
 std::string crio_drop_in(const EngineOptions& options) {
   const std::string standard =
       options.set_default
@@ -251,9 +255,8 @@ std::string crio_drop_in(const EngineOptions& options) {
           : "";
   return text::cat({"# Written by hamictl configure.\n", standard, "[crio.runtime.runtimes.",
                     options.runtime_name, "]\nruntime_path = ", json_string(options.runtime_path),
-                    "\nruntime_type = \"oci\"\nruntime_root = \"/run/", options.runtime_name,
-                    "-runtime\"\nmonitor_env = "
-                    "[\"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"]\n"});
+                    "\nruntime_type = \"oci\"\nruntime_root = \"/run/", options.runtime_name, "-runtime\"\n",
+                    kMonitorEnv});
 }
 
 std::string podman_drop_in(const EngineOptions& options) {

@@ -17,7 +17,9 @@ make_node() {
   mkdir -p "$NODE/recipes"
   node_topology >"$NODE/topology"
   "$HAMI_SOURCE_DIR/tests/fakeroot/mkfakeroot" --build "$HAMI_BUILD_DIR" --config "$NODE/topology" "$NODE/driver"
-  cp "$HAMI_SOURCE_DIR/tests/fakeroot/simulated-nvidia.yaml" "$NODE/recipes/"
+  # Copies: the runtime trusts only what root alone can change, which a checkout need not be.
+  install -m 0644 "$HAMI_SOURCE_DIR"/vendors/*.yaml "$HAMI_SOURCE_DIR/tests/fakeroot/simulated-nvidia.yaml" \
+    "$NODE/recipes/"
 }
 
 # use_config FILE STATE_DIR [TOML...]: writes FILE and makes it the configuration of every hami program started from here.
@@ -39,7 +41,7 @@ hook = "$HAMI_BUILD_DIR/bin/hami-hook"
 probe = "$HAMI_BUILD_DIR/bin/hami-probe"
 libvgpu = "${LIBVGPU-$HAMI_BUILD_DIR/lib/libvgpu.so}"
 [recipes]
-dirs = ["$HAMI_SOURCE_DIR/vendors", "$NODE/recipes"]
+dirs = ["$NODE/recipes"]
 TOML
   printf '%s\n' "$@" >>"$file"
   export HAMI_CONFIG_FILE=$file
