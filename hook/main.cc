@@ -29,7 +29,14 @@ hami::Result<> prepare_container(const Options& options) {
   return hami::hook::create_container(options.plan, state);
 }
 
+// Takes the container state whether it is needed or not: crun dies of SIGPIPE when a hook ends before crun
+// has written it.
+void drain_state() {
+  static_cast<void>(hami::files::read_all(STDIN_FILENO, "stdin", hami::oci::kMaxStateBytes));
+}
+
 hami::Result<> release_lease(const Options& options) {
+  drain_state();
   HAMI_CHECK(hami::hook::confine(Profile::release));
   return hami::hook::release(options.key, options.state_dir);
 }
@@ -55,7 +62,10 @@ int main(int argc, char** argv) {
   if (const auto isolated = hami::hook::isolate_process(kSeconds); !isolated)
     return finish(isolated, "start", {});
   const auto options = hami::hook::parse_options({argv + 1, argv + argc});
-  if (!options) return finish(hami::fail(options.error()), "command line", {});
+  if (!options) {
+    drain_state();
+    return finish(hami::fail(options.error()), "command line", {});
+  }
 
   switch (options->verb) {
     case Verb::create_container:

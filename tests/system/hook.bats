@@ -237,3 +237,11 @@ read-only" "$out"
   assert_one_line "$err"
   assert_in "unknown verb 'poststop'" "$err"
 }
+
+@test "release takes the whole state, so that a runtime that writes it does not die of SIGPIPE" {
+  local pipe
+  pipe=$({ sleep 0.2; head -c 300000 /dev/zero; } | "$HAMI_BUILD_DIR/bin/hami-hook" release --key none-0 \
+    --state-dir "$T/state" 2>/dev/null; echo "${PIPESTATUS[*]}")
+
+  assert_equal "0 0" "$pipe"
+}
