@@ -11,7 +11,8 @@ namespace hami::oci {
 
 namespace {
 
-using std::string_view_literals::operator""sv;  // a literal without it is measured by strlen
+// A literal without sv is measured by strlen.
+using namespace std::string_view_literals;
 
 enum class Takes { nothing, value };
 enum class Match { exact, by_beginning };
