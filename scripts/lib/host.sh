@@ -94,18 +94,12 @@ run_in_host() {
   exec bash "$@"
 }
 
-# The root becomes a mount point by binding it elsewhere and making that the root. The bind mount is private before
-# anything else is mounted on it, and it is taken away at the end: in a chroot the parent may be shared with the host.
+# In a chroot the root is made the root of a mount namespace first; see own-root.
 run_in_chroot() {
-  local root status=0 our_proc=no
-  if [ ! -e /proc/self ]; then mount -t proc proc /proc && our_proc=yes; fi  # umount reads it
-  root=$(mktemp -d /tmp/hami-root.XXXXXX)
-  mount --rbind / "$root" && mount --make-rprivate "$root" || die "cannot make the root a mount point"
-  chroot "$root" bash -c '. "$1"; cd "$2" && shift 2 && run_in_host "$@"' bash "$(readlink -f "${BASH_SOURCE[0]}")" \
-    "$PWD" "$@" || status=$?
-  umount --lazy "$root" && rmdir "$root"  # lazy: with everything below it
-  [ "$our_proc" = no ] || umount --lazy /proc
-  exit "$status"
+  local lib
+  lib=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+  [ -e /proc/self/ns/mnt ] || mount -t proc proc /proc || die "cannot mount /proc"
+  exec "$lib/own-root" bash -c '. "$1"; cd "$2" && shift 2 && run_in_host "$@"' bash "$lib/host.sh" "$PWD" "$@"
 }
 
 # configure_and_build PRESET [TARGET...]: the log is shown only when something fails.
