@@ -12,7 +12,7 @@ namespace hami::oci {
 namespace {
 
 // A literal without sv is measured by strlen.
-using namespace std::string_view_literals;
+using std::string_view_literals::operator""sv;  // NOLINT(misc-unused-using-decls): clang-tidy misses literals
 
 enum class Takes { nothing, value };
 enum class Match { exact, by_beginning };

@@ -113,7 +113,7 @@ class Words(LintTest):
         self.assert_red("docs/a.md", "It works for now.\n", "for now")
 
     def test_paths_of_a_machine_fail(self):
-        self.assert_red("cmake/a.cmake", "set(X /work/main)\n", "/work/")
+        self.assert_red("cmake/a.cmake", "set(X /home/me)\n", "/home/")
 
     def test_banners_fail(self):
         self.assert_red("hook/a.cc", "// ----------------\n", "banner")
