@@ -50,7 +50,7 @@ std::int64_t now_ms() {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  const int null = ::open("/dev/null", O_RDONLY);
+  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (null < 0 || ::chdir("/") != 0) ::_exit(127);
   ::dup2(null, 0);
   ::dup2(out, 1);
@@ -152,6 +152,7 @@ Result<std::string> run_probe(const std::string& program, const std::vector<std:
   std::vector<std::string> words{program};
   words.insert(words.end(), args.begin(), args.end());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 
