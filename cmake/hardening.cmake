@@ -18,4 +18,8 @@ if(HAMI_SANITIZE)
   target_compile_options(hami_sanitize INTERFACE -fsanitize=${HAMI_SANITIZE} -fno-omit-frame-pointer
                                                  -fno-sanitize-recover=all)
   target_link_options(hami_sanitize INTERFACE -fsanitize=${HAMI_SANITIZE})
+  if(HAMI_SANITIZE MATCHES "undefined")
+    # Objects made without run-time type information have nothing that this check could compare.
+    target_compile_options(hami_sanitize INTERFACE -fno-sanitize=vptr)
+  endif()
 endif()
