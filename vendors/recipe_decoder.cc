@@ -96,6 +96,7 @@ void Decoder::object(const yaml::Node& node, const std::vector<Field>& fields) {
     return refuse(node.at, text::cat({"expected a map, got ", kind_name(node.kind)}));
   }
   std::vector<std::string_view> known;
+  known.reserve(fields.size());
   for (const auto& field : fields) known.push_back(field.key);
   for (const auto& key : node.keys) {
     if (std::find(known.begin(), known.end(), key.text) == known.end())
