@@ -2,6 +2,7 @@
 // which address of the driver belongs to which of our functions.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,15 @@ struct Row {
   void* hook;
   int since;  // CUDA version that brought this variant; 0 where versions play no part
 };
+
+// Every name is smaller than the next: what a table must be for the binary search in Library::find.
+template <std::size_t N>
+constexpr bool is_sorted(const std::array<std::string_view, N>& names) noexcept {
+  for (std::size_t i = 1; i < N; ++i) {
+    if (!(names[i - 1] < names[i])) return false;
+  }
+  return true;
+}
 
 // Tables are sorted by symbol: a look-up is a binary search.
 class Library {

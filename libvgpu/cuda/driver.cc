@@ -21,13 +21,7 @@ constexpr std::array kNames{
 #include "libvgpu/cuda/functions.def"
 };
 
-constexpr bool is_sorted() noexcept {
-  for (std::size_t i = 1; i < kNames.size(); ++i) {
-    if (!(kNames[i - 1] < kNames[i])) return false;
-  }
-  return true;
-}
-static_assert(is_sorted(), "keep functions.def sorted: look-up is a binary search");
+static_assert(is_sorted(kNames), "keep functions.def sorted: look-up is a binary search");
 static_assert(sizeof(CudaDriver) == kNames.size() * sizeof(void*));
 
 const Row kRows[] = {
