@@ -6,6 +6,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "tests/fake/sim_node.h"
 #include "vendors/discovery.h"
 #include "vendors/recipe_yaml.h"
@@ -45,8 +47,18 @@ class FakeRoot : public ::testing::Test {
             HAMI_BIN_DIR "/hami-probe"};
   }
 
-  [[nodiscard]] static vendors::Recipe recipe() {
-    auto recipes = vendors::load_recipes({HAMI_SOURCE_DIR "/vendors", HAMI_SOURCE_DIR "/tests/fakeroot"});
+  // From a copy: recipes must be root's alone, and a checkout's modes are those of its owner's umask.
+  [[nodiscard]] vendors::Recipe recipe() const {
+    const std::filesystem::path dir = node_.file("recipes");
+    std::filesystem::create_directory(dir);
+    std::filesystem::permissions(dir, std::filesystem::perms(0755));
+    for (const char* name : {"vendors/nvidia.yaml", "tests/fakeroot/simulated-nvidia.yaml"}) {
+      const std::filesystem::path from = std::filesystem::path(HAMI_SOURCE_DIR) / name;
+      const auto to = dir / from.filename();
+      std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing);
+      std::filesystem::permissions(to, std::filesystem::perms(0644));
+    }
+    auto recipes = vendors::load_recipes({dir.string()});
     if (!recipes) {
       ADD_FAILURE() << recipes.error().message;
       return {};

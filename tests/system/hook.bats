@@ -5,10 +5,14 @@ load lib/common
 load lib/rootfs
 load lib/bundle
 
+# A copy where everybody may reach it: a checkout need not be in such a place, an installed program is.
+HOOK=$F/hami-hook
+
 setup_file() {
   need runc crun cc
   need_built bin/hami-hook
   make_glibc_rootfs "$F/rootfs" "$(command -v getconf)"
+  install -m 0755 "$HAMI_BUILD_DIR/bin/hami-hook" "$HOOK"
   install -m 0755 "$(ls /sbin/ldconfig.real 2>/dev/null || echo /sbin/ldconfig)" "$F/rootfs/usr/local/bin/ldconfig"
   mkdir -p "$F/rootfs/opt/vendor/lib64"
   cc -shared -Wl,-soname,libvendor.so.1 -o "$F/rootfs/opt/vendor/lib64/libvendor.so.1.2" -x c /dev/null
@@ -31,7 +35,7 @@ hooked_bundle() {
   local dir=$1 plan=$2
   make_bundle "$dir" "$F/rootfs" "${@:3}"
   install -m 0644 /dev/stdin "$dir/plan.json" <<<"$plan"
-  edit_bundle "$dir" --arg hook "$HAMI_BUILD_DIR/bin/hami-hook" --arg plan "$dir/plan.json" '
+  edit_bundle "$dir" --arg hook "$HOOK" --arg plan "$dir/plan.json" '
     .hooks.createContainer = [{path: $hook, args: ["hami-hook", "create-container", "--plan", $plan],
                                env: ["PATH=/usr/bin"], timeout: 60}]'
 }
@@ -216,7 +220,7 @@ read-only" "$out"
   jq -n --arg root "$T/root" --arg bundle "$T/one" '{key: "one-1f", container: "one", engineRoot: $root, bundle: $bundle,
     source: "ledger", bootId: "", creatorPid: 1, creatorStart: 1, createdAt: 1, holdings: []}' >"$T/state/ledger/one-1f.json"
   chmod 0600 "$T/state/ledger/one-1f.json"
-  edit_bundle "$T/one" --arg hook "$HAMI_BUILD_DIR/bin/hami-hook" --arg state "$T/state" '
+  edit_bundle "$T/one" --arg hook "$HOOK" --arg state "$T/state" '
     .hooks.poststop = [{path: $hook, args: ["hami-hook", "release", "--key", "one-1f", "--state-dir", $state],
                         env: ["PATH=/usr/bin"], timeout: 60}]'
 
@@ -232,7 +236,7 @@ read-only" "$out"
 }
 
 @test "what is not a verb is a usage error" {
-  try "$HAMI_BUILD_DIR/bin/hami-hook" poststop
+  try "$HOOK" poststop
   assert_status 1
   assert_one_line "$err"
   assert_in "unknown verb 'poststop'" "$err"
@@ -240,7 +244,7 @@ read-only" "$out"
 
 @test "release takes the whole state, so that a runtime that writes it does not die of SIGPIPE" {
   local pipe
-  pipe=$({ sleep 0.2; head -c 300000 /dev/zero; } | "$HAMI_BUILD_DIR/bin/hami-hook" release --key none-0 \
+  pipe=$({ sleep 0.2; head -c 300000 /dev/zero; } | "$HOOK" release --key none-0 \
     --state-dir "$T/state" 2>/dev/null; echo "${PIPESTATUS[*]}")
 
   assert_equal "0 0" "$pipe"

@@ -15,6 +15,7 @@
 
 #include "libvgpu/abi/usage.h"
 #include "runtime-shim/state/lease_json.h"
+#include "runtime-shim/state/ledger.h"
 #include "tests/fake/runtime/node.h"
 
 namespace hami::fake {
@@ -22,6 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -175,6 +177,43 @@ TEST_F(Create, TheSliceIsFreeAgainAfterTheContainerIsGone) {
 
   EXPECT_EQ(node.create(third, "c").status, 0);
   EXPECT_THAT(node.leases(), SizeIs(2));
+}
+
+// A lease of a container that has no state and whose creator is dead, in the ledger's directory.
+void write_stale_lease(const fs::path& state, const std::string& id, std::uint64_t memory_mib) {
+  state::Lease lease;
+  lease.key = state::lease_key("/run/gone", id);
+  lease.container_id = id;
+  lease.engine_root = "/run/gone";
+  lease.bundle = "/gone";
+  lease.source = "ledger";
+  lease.creator_pid = 1 << 23;
+  lease.holdings = {
+      {"nvidia", "GPU-11111110-0000-0000-0000-000000000000", Bytes{memory_mib << 20U}, Percent{1}, false}};
+  fs::create_directories(state / "ledger");
+  for (const auto& dir : {state, state / "ledger"}) fs::permissions(dir, fs::perms(0700));
+  write(state / "ledger" / (lease.key + ".json"), state::to_json(lease));
+  fs::permissions(state / "ledger" / (lease.key + ".json"), fs::perms(0600));
+}
+
+TEST_F(Create, EndsALeaseOfADeadContainerInPassing) {
+  write_stale_lease(node.state, "gone", 100);
+
+  ASSERT_EQ(node.create(node.bundle("a", kSlice), "a").status, 0);
+
+  EXPECT_THAT(node.leases(), ElementsAre(HasSubstr("a-")));
+}
+
+TEST(CreateOnAFullNode, EndsEveryLeaseOfADeadContainer) {
+  Node node({40960});
+  for (int i = 0; i < 400; ++i) write_stale_lease(node.state, "gone" + std::to_string(i), 100);
+  Annotations most = kSlice;
+  most["nvidia.com/gpumem"] = "40000";
+
+  const Outcome outcome = node.create(node.bundle("a", most), "a");
+
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(node.leases(), SizeIs(1));
 }
 
 TEST_F(Create, LeavesABundleWithoutARequestAlone) {

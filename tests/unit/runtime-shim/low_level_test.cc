@@ -53,6 +53,17 @@ TEST_F(LowLevel, FindsNamesInPathLast) {
   EXPECT_EQ(*find_low_level({"hami-test-runtime"}, "relative::" + dir_.string()), own);
 }
 
+TEST_F(LowLevel, NeverLooksInARelativeDirectory) {
+  program("hami-test-runtime");
+  const fs::path before = fs::current_path();
+  fs::current_path(dir_.parent_path());
+
+  const auto found = find_low_level({"hami-test-runtime"}, dir_.filename().string());
+
+  fs::current_path(before);
+  EXPECT_FALSE(found);
+}
+
 TEST_F(LowLevel, NeverFindsItselfNorACopyOfItself) {
   const fs::path self = fs::read_symlink("/proc/self/exe");
   fs::create_hard_link(self, dir_ / "hardlink");
