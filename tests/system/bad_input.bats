@@ -4,16 +4,12 @@ load lib/common
 load lib/rootfs
 load lib/bundle
 load lib/node
+load lib/direct
 
 setup_file() {
   make_node
   make_glibc_rootfs "$F/rootfs" "$CUDACLI"
   make_busybox_rootfs "$F/busybox"
-}
-
-setup() {
-  fresh_test_dir
-  use_config "$T/config.toml" "$T/state"
 }
 
 teardown() {

@@ -4,21 +4,7 @@ load lib/common
 load lib/rootfs
 load lib/bundle
 load lib/node
-
-setup_file() {
-  make_node
-  make_glibc_rootfs "$F/rootfs" "$CUDACLI"
-}
-
-setup() {
-  fresh_test_dir
-  use_config "$T/config.toml" "$T/state"
-}
-
-teardown() {
-  local id
-  for id in $(low_level list -q 2>/dev/null); do low_level delete --force "$id" || true; done
-}
+load lib/direct
 
 # whole_node_bundle NAME COMMAND...: a bundle that asks for all of both cards.
 whole_node_bundle() {

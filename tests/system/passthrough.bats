@@ -4,21 +4,12 @@ load lib/common
 load lib/rootfs
 load lib/bundle
 load lib/node
+load lib/direct
 
 setup_file() {
   need strace
   need_built bin/hami-runtime
   make_busybox_rootfs "$F/rootfs"
-}
-
-setup() {
-  fresh_test_dir
-  use_config "$T/config.toml" "$T/state"
-}
-
-teardown() {
-  local id
-  for id in $(low_level list -q 2>/dev/null); do low_level delete --force "$id" || true; done
 }
 
 # use_recorder: a low-level runtime that writes its words, directory, and stdin to $T/call, and ends with status 23.
