@@ -13,33 +13,74 @@
 
 namespace {
 
-int make_page_file() {
-  char path[] = "/tmp/vgpu_page_fuzz.XXXXXX";
-  const int fd = ::mkstemp(path);
-  if (fd < 0 || ::ftruncate(fd, sizeof(hami::abi::UsagePage)) != 0) std::abort();
-  ::unlink(path);
-  return fd;
+using hami::abi::UsagePage;
+using hami::vgpu::Account;
+
+constexpr unsigned kDevices = 4;
+constexpr std::uint64_t kLimit = std::uint64_t{1} << 30U;
+
+char g_path[] = "/tmp/vgpu_page_fuzz.XXXXXX";
+
+struct Page {
+  int fd;
+  UsagePage* memory;
+};
+
+Page make_page_file() {
+  const int fd = ::mkstemp(g_path);
+  if (fd < 0 || ::ftruncate(fd, sizeof(UsagePage)) != 0) std::abort();
+  std::atexit([] { ::unlink(g_path); });
+  void* memory = ::mmap(nullptr, sizeof(UsagePage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (memory == MAP_FAILED) std::abort();
+  return {fd, static_cast<UsagePage*>(memory)};
+}
+
+void clean(UsagePage& page) {
+  std::memset(static_cast<void*>(&page), 0, sizeof page);
+  hami::abi::SliceFile slice = {};
+  slice.device_count = kDevices;
+  hami::abi::init_usage_page(&page, slice);
+}
+
+void scribble(UsagePage& page, const std::uint8_t* data, std::size_t size) {
+  for (std::size_t at = 0; at + 12 <= size; at += 12) {
+    std::uint32_t offset = 0;
+    std::memcpy(&offset, data + at, sizeof offset);
+    offset %= sizeof(UsagePage) - 8;
+    std::memcpy(reinterpret_cast<unsigned char*>(&page) + offset, data + at + 4, 8);
+  }
+}
+
+// What a process of the container does with the page, from joining it on.
+void use(Account& account) {
+  account.forget();
+  account.touch(1);
+  if (account.admit(1, 4096, kLimit) == hami::vgpu::Verdict::admitted) account.refund(1, 4096);
+  account.charge(2, 512);
+  account.refund(2, 512);
+  hami::vgpu::ProcessUse uses[8];
+  if (account.processes(1, uses, 8) > hami::abi::kMaxSlots) std::abort();
+  account.used(3);
+  account.pid_of_host(account.host_of_pid(1));
+  account.has_process(1);
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const int fd = make_page_file();
-  static auto* page = static_cast<hami::abi::UsagePage*>(
-      ::mmap(nullptr, sizeof(hami::abi::UsagePage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
-  if (::ftruncate(fd, 0) != 0 || ::ftruncate(fd, sizeof(hami::abi::UsagePage)) != 0) std::abort();
-  hami::abi::SliceFile slice = {};
-  slice.device_count = 4;
-  hami::abi::init_usage_page(page, slice);
-  for (std::size_t at = 0; at + 12 <= size; at += 12) {
-    std::uint32_t offset = 0;
-    std::memcpy(&offset, data + at, sizeof offset);
-    offset %= sizeof(hami::abi::UsagePage) - 8;
-    std::memcpy(reinterpret_cast<unsigned char*>(page) + offset, data + at + 4, 8);
-  }
-  if (!hami::abi::is_usage_page(*page)) return 0;
-  hami::abi::repair(*page, fd, hami::abi::kMaxSlots);
-  for (const auto& slot : page->slots) {
+  static const Page file = make_page_file();
+  static Account account;
+  static const bool is_open = (clean(*file.memory), account.open(g_path, 0));
+  if (!is_open) std::abort();
+  UsagePage& page = *file.memory;
+  clean(page);
+  scribble(page, data, size);
+  if (!hami::abi::is_usage_page(page)) return 0;
+  use(account);
+  scribble(page, data, size);  // again, now that the process is on the page
+  account.used(0);
+  hami::abi::repair(page, file.fd, hami::abi::kMaxSlots);
+  for (const auto& slot : page.slots) {
     if (hami::abi::slot_bytes(slot, 3) >> 63U != 0) std::abort();
   }
   return 0;
