@@ -288,7 +288,8 @@ CUresult cuCtxGetDevice_v2(CUdevice* device, CUcontext ctx) {
 CUresult cuCtxGetApiVersion(CUcontext ctx, unsigned* version) {
   SIM_ENTER(cuCtxGetApiVersion);
   if (version == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (ctx != nullptr && find_context(ctx) == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+  const Context* context = ctx != nullptr ? find_context(ctx) : nullptr;
+  if (ctx != nullptr && (context == nullptr || !context->alive)) return CUDA_ERROR_INVALID_CONTEXT;
   *version = 3020;
   return CUDA_SUCCESS;
 }
