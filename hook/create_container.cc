@@ -43,11 +43,15 @@ Result<std::string> rootfs_path(const oci::HookState& state) {
   return path.front() == '/' ? path : text::cat({state.bundle, "/", path});
 }
 
-Result<> create_container(const std::string& plan_path, std::string_view state_text) {
+Result<> create_container(const std::string& plan_path, std::string_view state_text,
+                          const std::string& root_path) {
   HAMI_TRY(const vendors::HookPlan plan, read_plan(plan_path));
   if (plan.empty()) return {};
   HAMI_TRY(const oci::HookState state, oci::parse_state(state_text));
-  HAMI_TRY(const std::string path, rootfs_path(state));
+  std::string path = root_path;
+  if (path.empty()) {
+    HAMI_TRY(path, rootfs_path(state));
+  }
   HAMI_TRY(const Root root, Root::open(path));
   return carry_out(plan, root);
 }

@@ -12,7 +12,10 @@ namespace hami::hook {
 // Host path of the root file system: the state's `root` (crun), else root.path of the bundle's config.json.
 [[nodiscard]] Result<std::string> rootfs_path(const oci::HookState& state);
 
-// Carries out the plan in the container whose state is `state_text`. Running it twice changes nothing more.
-[[nodiscard]] Result<> create_container(const std::string& plan_path, std::string_view state_text);
+// Carries out the plan in the container whose state is `state_text`. `root` is the host path of its root file
+// system; empty: as rootfs_path says, which needs a bundle that the container's root may read. Running it
+// twice changes nothing more.
+[[nodiscard]] Result<> create_container(const std::string& plan_path, std::string_view state_text,
+                                        const std::string& root = {});
 
 }  // namespace hami::hook

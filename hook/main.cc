@@ -26,7 +26,7 @@ constexpr unsigned kSeconds = 30;
 hami::Result<> prepare_container(const Options& options) {
   HAMI_CHECK(hami::hook::confine(Profile::create_container));
   HAMI_TRY(const std::string state, hami::files::read_all(STDIN_FILENO, "stdin", hami::oci::kMaxStateBytes));
-  return hami::hook::create_container(options.plan, state);
+  return hami::hook::create_container(options.plan, state, options.root);
 }
 
 // Takes the container state whether it is needed or not: crun dies of SIGPIPE when a hook ends before crun

@@ -9,17 +9,19 @@ namespace hami::hook {
 namespace {
 
 constexpr std::string_view kUsage =
-    "use 'create-container --plan FILE' or 'release --key KEY --state-dir DIRECTORY'";
+    "use 'create-container --plan FILE [--root DIRECTORY]' or 'release --key KEY --state-dir DIRECTORY'";
 
 struct OptionRow {
   Verb verb;
   std::string_view name;
   std::string Options::*value;
   bool is_path;
+  bool is_needed = true;
 };
 
 constexpr OptionRow kOptions[] = {
     {Verb::create_container, "--plan", &Options::plan, true},
+    {Verb::create_container, "--root", &Options::root, true, false},
     {Verb::release, "--key", &Options::key, false},
     {Verb::release, "--state-dir", &Options::state_dir, true},
 };
@@ -43,7 +45,8 @@ const OptionRow* find_option(Verb verb, std::string_view name) {
 
 Result<> check_complete(const Options& options) {
   for (const OptionRow& row : kOptions) {
-    if (row.verb == options.verb && (options.*row.value).empty()) return usage({row.name, " is missing"});
+    if (row.verb == options.verb && row.is_needed && (options.*row.value).empty())
+      return usage({row.name, " is missing"});
   }
   return {};
 }

@@ -99,7 +99,10 @@ Result<> read_namespaces(JsonRef linux, ContainerView& view) {
     const JsonRef item = json_object_array_get_idx(list, i);
     if (!json_object_is_type(item, json_type_object)) return wrong_type(path, "an object");
     HAMI_TRY(const auto type, string_member(item, "type", path));
-    if (type == "user") view.has_user_namespace = true;
+    if (type != "user") continue;
+    view.has_user_namespace = true;
+    HAMI_TRY(auto joined, string_member(item, "path", path));
+    view.user_namespace_path = std::move(joined).value_or("");
   }
   return {};
 }

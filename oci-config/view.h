@@ -43,6 +43,7 @@ struct ContainerView {
   bool has_process = false;
   bool privileged = false;  // CAP_SYS_ADMIN in process.capabilities.bounding
   bool has_user_namespace = false;
+  std::string user_namespace_path;  // of one that is joined; "" for a new one
   std::vector<IdMapping> uid_mappings;
   std::vector<IdMapping> gid_mappings;
   std::vector<Mount> mounts;

@@ -55,18 +55,52 @@ Result<> write_slice(int dir, const Plan& plan) {
   return write_file(dir, "ld.so.preload", plan.preload, 0644);
 }
 
+Result<> give_to_group(int fd, std::string_view name, gid_t group, mode_t mode) {
+  if (::fchown(fd, static_cast<uid_t>(-1), group) != 0) return fail_errno("set the group of", name);
+  if (::fchmod(fd, mode) != 0) return fail_errno("set the mode of", name);
+  return {};
+}
+
+Result<> write_plan(int dir, const vendors::HookPlan& plan, std::optional<gid_t> reader) {
+  constexpr const char* kName = "plan.json";
+  HAMI_TRY(const std::string json, vendors::to_json(plan));
+  HAMI_CHECK(write_file(dir, kName, json, 0600));
+  if (!reader) return {};
+  const UniqueFd fd(::openat(dir, kName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return fail_errno("open", kName);
+  return give_to_group(fd.get(), kName, *reader, 0640);
+}
+
+// Everybody may pass through, but not list it.
+Result<> let_pass(const std::string& dir) {
+  const UniqueFd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0) return fail_errno("open", dir);
+  if ((info.st_mode & S_IXOTH) != 0) return {};
+  if (::fchmod(fd.get(), (info.st_mode & 07777U) | S_IXGRP | S_IXOTH) != 0)
+    return fail_errno("set the mode of", dir);
+  return {};
+}
+
+Result<> admit(int fd, const std::string& dir, gid_t reader) {
+  const std::string containers = files::dir_name(dir);
+  HAMI_CHECK(let_pass(files::dir_name(containers)));
+  HAMI_CHECK(let_pass(containers));
+  return give_to_group(fd, dir, reader, 0750);
+}
+
 }  // namespace
 
-Result<> write_container_dir(const Plan& plan, const std::string& dir) {
+Result<> write_container_dir(const Plan& plan, const std::string& dir, std::optional<gid_t> reader) {
   HAMI_CHECK(files::remove_tree(dir));
   HAMI_CHECK(files::make_dirs(dir, 0700));
   const UniqueFd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) return fail_errno("open", dir);
   const auto fill = [&]() -> Result<> {
     if (plan.slice) HAMI_CHECK(write_slice(fd.get(), plan));
+    if (reader) HAMI_CHECK(admit(fd.get(), dir, *reader));
     if (plan.hook.empty()) return {};
-    HAMI_TRY(const std::string json, vendors::to_json(plan.hook));
-    return write_file(fd.get(), "plan.json", json, 0600);
+    return write_plan(fd.get(), plan.hook, reader);
   };
   if (auto filled = fill(); !filled) {
     return fail(std::move(filled).error().within(text::cat({"prepare ", text::quote(dir)})));

@@ -15,6 +15,7 @@
 #include "runtime-shim/original.h"
 #include "runtime-shim/own_log.h"
 #include "runtime-shim/plan.h"
+#include "runtime-shim/reader_group.h"
 #include "runtime-shim/state/liveness.h"
 #include "vendors/recipe_yaml.h"
 
@@ -153,7 +154,7 @@ class Creation {
 
     HAMI_TRY(container_.image, inspect_image(container_.rootfs));
     HAMI_TRY(const Plan plan, make_plan(request, allocation, node_, container_, config_));
-    HAMI_CHECK(write_container_dir(plan, container_.dir));
+    HAMI_CHECK(write_container_dir(plan, container_.dir, reader_));
     HAMI_TRY(const auto edited, oci::apply(*std::move(document_), plan.edits));
     return write_back(edited.serialize(), undo);
   }
@@ -172,6 +173,7 @@ class Creation {
     const std::string root = engine_root(invocation_, low_level_);
     container_.key = state::lease_key(root, std::string(invocation_.container_id));
     container_.dir = text::cat({config_.roots.state_dir, "/containers/", container_.key});
+    HAMI_TRY(reader_, reader_group(container_.view));
     const std::string& rootfs = container_.view.rootfs;
     container_.rootfs = !rootfs.empty() && rootfs.front() == '/' ? rootfs : bundle_.dir + "/" + rootfs;
     return {};
@@ -249,6 +251,7 @@ class Creation {
   Bundle bundle_;
   std::optional<oci::Document> document_;
   Container container_;
+  std::optional<gid_t> reader_;
   std::vector<vendors::Recipe> recipes_;
   std::vector<VendorNode> node_;
 };

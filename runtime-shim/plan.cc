@@ -142,8 +142,9 @@ oci::HookEdit hook(oci::HookStage stage, const Config& config, std::vector<std::
 
 void add_hooks(const Container& container, const Config& config, Plan& plan) {
   if (!plan.hook.empty()) {
-    plan.edits.hooks.push_back(hook(oci::HookStage::create_container, config,
-                                    {"create-container", "--plan", container.dir + "/plan.json"}));
+    plan.edits.hooks.push_back(
+        hook(oci::HookStage::create_container, config,
+             {"create-container", "--plan", container.dir + "/plan.json", "--root", container.rootfs}));
   }
   plan.edits.hooks.push_back(
       hook(oci::HookStage::poststop, config,

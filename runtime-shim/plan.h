@@ -1,6 +1,8 @@
 // Allocation + recipes → what to change in config.json and what to put into the container's directory.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,8 +43,11 @@ struct Plan {
                                      const std::vector<VendorNode>& node, const Container& container,
                                      const Config& config);
 
-// Makes the container's directory: slice (0644), usage page (0666), ld.so.preload (0644), plan.json (0600).
-// Everything the plan does not need is left out. A directory that is there is replaced.
-[[nodiscard]] Result<> write_container_dir(const Plan& plan, const std::string& dir);
+// Makes the container's directory (0700): slice (0644), usage page (0666), ld.so.preload (0644), plan.json
+// (0600). With a `reader` (see reader_group) that group may also enter the directory (0750) and read the plan
+// (0640), and everybody may pass through the two directories above it. Everything the plan does not need is
+// left out. A directory that is there is replaced.
+[[nodiscard]] Result<> write_container_dir(const Plan& plan, const std::string& dir,
+                                           std::optional<gid_t> reader);
 
 }  // namespace hami::shim

@@ -48,6 +48,14 @@ TEST_F(CreateContainer, PrefersTheRootOfCrunsState) {
   EXPECT_FALSE(fs::exists(tree_.rootfs() / "usr"));
 }
 
+TEST_F(CreateContainer, NeedsNoBundleWhenItIsToldTheRoot) {
+  fs::remove(tree_.base() / "config.json");  // as good as one that the container's root may not read
+
+  ASSERT_TRUE(create_container(plan(), state(), tree_.rootfs()));
+
+  EXPECT_TRUE(fs::is_symlink(tree_.rootfs() / "usr/lib/libcuda.so"));
+}
+
 TEST_F(CreateContainer, DoesTheSameTwice) {
   ASSERT_TRUE(create_container(plan(), state()));
   EXPECT_TRUE(create_container(plan(), state()));

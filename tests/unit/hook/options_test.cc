@@ -14,10 +14,12 @@ std::string refusal(const std::vector<std::string>& arguments) {
 }
 
 TEST(Options, ReadsBothVerbs) {
-  const Options create{Verb::create_container, "/run/hami/containers/k/plan.json", "", ""};
-  const Options release{Verb::release, "", "web-1f", "/run/hami"};
+  const Options create{Verb::create_container, "/run/hami/containers/k/plan.json", "", "", ""};
+  const Options rooted{Verb::create_container, "/plan.json", "/rootfs", "", ""};
+  const Options release{Verb::release, "", "", "web-1f", "/run/hami"};
 
   EXPECT_EQ(*parse_options({"create-container", "--plan", "/run/hami/containers/k/plan.json"}), create);
+  EXPECT_EQ(*parse_options({"create-container", "--root", "/rootfs", "--plan", "/plan.json"}), rooted);
   EXPECT_EQ(*parse_options({"release", "--key", "web-1f", "--state-dir", "/run/hami"}), release);
   EXPECT_EQ(*parse_options({"release", "--state-dir", "/run/hami", "--key", "web-1f"}), release);
 }
@@ -38,6 +40,7 @@ TEST(Options, RefusesMissingRepeatedAndForeignOptions) {
 
 TEST(Options, RefusesRelativePaths) {
   EXPECT_THAT(refusal({"create-container", "--plan", "plan.json"}), HasSubstr("absolute"));
+  EXPECT_THAT(refusal({"create-container", "--plan", "/p", "--root", "rootfs"}), HasSubstr("absolute"));
   EXPECT_THAT(refusal({"release", "--key", "k", "--state-dir", "run"}), HasSubstr("absolute"));
 }
 
