@@ -108,7 +108,7 @@ class Creation {
 
  private:
   Result<std::optional<Request>> read_request() {
-    const std::optional<Request> nothing;
+    std::optional<Request> nothing;
     bundle_.dir = absolute(invocation_.bundle);
     const std::string_view name = invocation_.config.empty() ? "config.json" : invocation_.config;
     bundle_.config_path = name.front() == '/' ? std::string(name) : text::cat({bundle_.dir, "/", name});

@@ -40,6 +40,7 @@ Result<> require_library(const std::string& path) {
 
 std::vector<vendors::Slice> slices_of(const VendorAllocation& allocation) {
   std::vector<vendors::Slice> slices;
+  slices.reserve(allocation.grants.size());
   for (const Grant& grant : allocation.grants) {
     slices.push_back({static_cast<std::uint32_t>(grant.device), grant.memory_limit, grant.core_limit,
                       grant.holding.exclusive && !grant.is_slice()});

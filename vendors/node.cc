@@ -24,8 +24,7 @@ Result<std::string> resolve_root(const std::string& name, const Root& root,
   std::vector<std::string> tried;
   for (const auto& candidate : root.candidates) {
     const auto driver = known.find("driver");
-    const std::string path =
-        candidate == "${root.driver}" && driver != known.end() ? driver->second : candidate;
+    std::string path = candidate == "${root.driver}" && driver != known.end() ? driver->second : candidate;
     if (holds_a_probe(path, root.probe)) return path;
     tried.push_back(text::quote(path));
   }
@@ -173,6 +172,7 @@ Result<bool> is_detected(const Predicate& predicate, const Variables& variables)
 std::string describe(const Predicate& predicate) {
   const auto children = [&](std::string_view word) {
     std::vector<std::string> parts;
+    parts.reserve(predicate.children.size());
     for (const auto& child : predicate.children) parts.push_back(describe(child));
     return text::join(parts, word);
   };

@@ -2,6 +2,15 @@
 // version that old distributions have too, so that the simulated driver runs in their containers.
 #pragma once
 
+#include <features.h>
+
+// From glibc 2.38 on, strtoul and sscanf are names of new functions that also read binary numbers. The switch
+// was renamed in 2.41.
+#undef __GLIBC_USE_C2X_STRTOL
+#define __GLIBC_USE_C2X_STRTOL 0
+#undef __GLIBC_USE_C23_STRTOL
+#define __GLIBC_USE_C23_STRTOL 0
+
 #if defined(__x86_64__)
 __asm__(".symver dladdr,dladdr@GLIBC_2.2.5");
 __asm__(".symver dlopen,dlopen@GLIBC_2.2.5");

@@ -69,20 +69,28 @@ task_gone_or_stopped() { ! private_ctr task ls | grep -q "^$1 .*RUNNING"; }
   assert_leases 0
 }
 
-@test "exec, pause, resume, metrics, ps, kill and delete of a task" {
+@test "exec, pause, resume, ps, kill and delete of a task" {
   shim_run --detach "${SLICE[@]}" "$IMAGE" one sleep 100000
   try private_ctr task exec --exec-id e1 one nvidia-smi
   assert_in "0MiB / 3000MiB" "$out"
   private_ctr task pause one
   private_ctr task resume one
-  try private_ctr task metrics one
-  assert_status 0
   try private_ctr task ps one
   assert_status 0
   private_ctr task kill --signal SIGKILL one
   wait_for 10 task_stopped one
   private_ctr task rm one
   wait_for 10 no_lease
+}
+
+# containerd 1.7 has none for a task outside its own cgroup layout, with any shim.
+@test "metrics are those of the stock shim" {
+  shim_run --detach "${SLICE[@]}" "$IMAGE" ours sleep 100000
+  private_ctr run --detach "$IMAGE" stock sleep 100000
+  try private_ctr task metrics stock
+  local expected=$status
+  try private_ctr task metrics ours
+  assert_status "$expected"
 }
 
 @test "containerd restarted under a running container: the slice stays and is given back at the end" {

@@ -118,6 +118,16 @@ TEST_F(LedgerTest, SetsAUnreadableLeaseAsideAndSaysSo) {
   EXPECT_THAT(open().findings(), IsEmpty());
 }
 
+TEST_F(LedgerTest, ALeaseUnderAnothersNameIsNone) {
+  ASSERT_TRUE(open().commit(living("good")));
+  fs::copy_file(dir_ / "ledger/good.json", dir_ / "ledger/other.json");
+
+  const auto ledger = open();
+
+  EXPECT_THAT(ledger.leases(), ElementsAre(living("good")));
+  EXPECT_THAT(ledger.findings(), ElementsAre(HasSubstr("other.json")));
+}
+
 TEST_F(LedgerTest, RemovesWhatAKilledWriterLeft) {
   (void)open();
   std::ofstream(dir_ / "ledger/.a.json.tmp-1") << "half";
