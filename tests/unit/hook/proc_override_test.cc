@@ -1,5 +1,6 @@
 #include "hook/proc_override.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -58,6 +59,7 @@ TEST_F(ProcOverrideTest, RefusesALinkOnTheWay) {
 
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, Errc::denied);
+  EXPECT_THAT(result.error().message, ::testing::HasSubstr("is a link"));
 }
 
 TEST_F(ProcOverrideTest, RefusesAFifoWithoutWaiting) {

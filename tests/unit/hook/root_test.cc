@@ -125,6 +125,15 @@ TEST_F(RootTest, WritesAFileWithoutFollowingTheLinkThatIsThere) {
   EXPECT_EQ(TempTree::read(in_root("etc/ld.so.cache")), "cache");
 }
 
+TEST_F(RootTest, WhatItWritesCanBeReadByEverybody) {
+  const mode_t before = ::umask(077);
+  const auto written = root().write("/etc/ld.so.cache", "cache");
+  ::umask(before);
+
+  ASSERT_TRUE(written);
+  EXPECT_EQ(fs::status(in_root("etc/ld.so.cache")).permissions(), fs::perms(0644));
+}
+
 TEST_F(RootTest, WritesOverAFifoWithoutWaitingForAReader) {
   fs::create_directories(in_root("etc"));
   ASSERT_EQ(::mkfifo(in_root("etc/ld.so.cache").c_str(), 0666), 0);
