@@ -18,6 +18,8 @@ endif()
 install(DIRECTORY vendors/ DESTINATION ${HAMI_DATADIR}/vendors FILES_MATCHING PATTERN "*.yaml"
         PATTERN "probe" EXCLUDE)
 install(FILES runtime-shim/config.toml DESTINATION /etc/hami OPTIONAL)
+# A directory of its own: CRI-O loads nothing from a hooks.d that has a file with podman's precreate stage.
+install(FILES packaging/hooks.d/hami.json DESTINATION ${HAMI_DATADIR}/hooks.d)
 # What containerd-shim-hami-v2 puts first into the shim's PATH.
 install(CODE "file(MAKE_DIRECTORY \$ENV{DESTDIR}${HAMI_LIBDIR}/shim-path)
   file(CREATE_LINK /usr/bin/hami-runtime \$ENV{DESTDIR}${HAMI_LIBDIR}/shim-path/runc SYMBOLIC)")

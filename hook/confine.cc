@@ -43,6 +43,10 @@ constexpr std::array kLdconfigLimits{Limit{RLIMIT_CORE, 0}, Limit{RLIMIT_CPU, 10
 constexpr std::array kCreateContainerCapabilities{CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAP_DAC_OVERRIDE,
                                                   CAP_SETPCAP};
 
+// And the way into a mount namespace that a process of the container names.
+constexpr std::array kCreateRuntimeCapabilities{CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAP_DAC_OVERRIDE, CAP_SETPCAP,
+                                                CAP_SYS_PTRACE};
+
 // The directory of a container in a user namespace belongs to that container's root.
 constexpr std::array kReleaseCapabilities{CAP_DAC_OVERRIDE};
 
@@ -55,6 +59,8 @@ std::span<const cap_value_t> capabilities_of(Profile profile) {
   switch (profile) {
     case Profile::create_container:
       return kCreateContainerCapabilities;
+    case Profile::create_runtime:
+      return kCreateRuntimeCapabilities;
     case Profile::release:
       return kReleaseCapabilities;
     case Profile::ldconfig:

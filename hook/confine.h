@@ -14,6 +14,7 @@ namespace hami::hook {
 // What the rest of the process is going to do.
 enum class Profile {
   create_container,  // mounts, links and one ldconfig in a container's root
+  create_runtime,    // the same, after entering the container's mount namespace
   release,           // files of the ledger
   ldconfig,          // a foreign program on hostile files: reads, and writes what file permissions allow
 };

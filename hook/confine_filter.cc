@@ -92,6 +92,8 @@ constexpr const char* kCreateContainer[] = {
     "setrlimit",  "socketpair", "umount2", "unshare",      "wait4",
 };
 
+constexpr const char* kEnterNamespace[] = {"setns"};
+
 constexpr const char* kRelease[] = {"fchown", "fdatasync", "flock", "mkdir", "mkdirat", "openat2", "rmdir"};
 
 struct ReleaseContext {
@@ -118,6 +120,9 @@ Result<> allow(scmp_filter_ctx context, std::span<const char* const> names) {
 Result<> allow_profile(scmp_filter_ctx context, Profile profile) {
   HAMI_CHECK(allow(context, kCommon));
   switch (profile) {
+    case Profile::create_runtime:
+      HAMI_CHECK(allow(context, kEnterNamespace));
+      [[fallthrough]];
     case Profile::create_container:
       HAMI_CHECK(allow(context, kCreateContainer));
       return allow(context, kLdconfig);  // its child runs under this filter too

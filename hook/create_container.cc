@@ -1,5 +1,8 @@
 #include "hook/create_container.h"
 
+#include <fcntl.h>
+#include <sched.h>
+
 #include "hook/ldcache.h"
 #include "hook/proc_override.h"
 #include "hook/root.h"
@@ -28,6 +31,16 @@ Result<> carry_out(const vendors::HookPlan& plan, const Root& root) {
   return update_ldcache(root, plan.ldcache_dirs);
 }
 
+// The process is the runtime's child and waits for us, so its number cannot become somebody else's.
+Result<> enter_mount_namespace(int pid) {
+  if (pid <= 1) return fail(Errc::invalid_spec, "the container state names no process of the container");
+  const std::string path = text::cat({"/proc/", text::number(static_cast<std::uint64_t>(pid)), "/ns/mnt"});
+  const UniqueFd space(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!space) return fail_errno("open", path);
+  if (::setns(space.get(), CLONE_NEWNS) != 0) return fail_errno("enter", path);
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> rootfs_path(const oci::HookState& state) {
@@ -43,11 +56,12 @@ Result<std::string> rootfs_path(const oci::HookState& state) {
   return path.front() == '/' ? path : text::cat({state.bundle, "/", path});
 }
 
-Result<> create_container(const std::string& plan_path, std::string_view state_text,
+Result<> create_container(Stage stage, const std::string& plan_path, std::string_view state_text,
                           const std::string& root_path) {
   HAMI_TRY(const vendors::HookPlan plan, read_plan(plan_path));
   if (plan.empty()) return {};
   HAMI_TRY(const oci::HookState state, oci::parse_state(state_text));
+  if (stage == Stage::create_runtime) HAMI_CHECK(enter_mount_namespace(state.pid));
   std::string path = root_path;
   if (path.empty()) {
     HAMI_TRY(path, rootfs_path(state));

@@ -9,7 +9,23 @@ namespace hami::hook {
 namespace {
 
 constexpr std::string_view kUsage =
-    "use 'create-container --plan FILE [--root DIRECTORY]' or 'release --key KEY --state-dir DIRECTORY'";
+    "use 'create-container|create-runtime|prestart --plan FILE [--root DIRECTORY]', "
+    "'release --key KEY --state-dir DIRECTORY', 'poststop --state-dir DIRECTORY' or 'precreate'";
+
+struct VerbRow {
+  std::string_view word;
+  Verb verb;
+};
+
+constexpr VerbRow kVerbs[] = {
+    {"prestart", Verb::prestart},
+    {"create-runtime", Verb::create_runtime},
+    {"create-container", Verb::create_container},
+    {"release", Verb::release},
+    {"poststop", Verb::poststop},
+    {"precreate", Verb::precreate},
+    {"refuse", Verb::refuse},
+};
 
 struct OptionRow {
   Verb verb;
@@ -20,10 +36,16 @@ struct OptionRow {
 };
 
 constexpr OptionRow kOptions[] = {
+    {Verb::prestart, "--plan", &Options::plan, true},
+    {Verb::prestart, "--root", &Options::root, true, false},
+    {Verb::create_runtime, "--plan", &Options::plan, true},
+    {Verb::create_runtime, "--root", &Options::root, true, false},
     {Verb::create_container, "--plan", &Options::plan, true},
     {Verb::create_container, "--root", &Options::root, true, false},
     {Verb::release, "--key", &Options::key, false},
     {Verb::release, "--state-dir", &Options::state_dir, true},
+    {Verb::poststop, "--state-dir", &Options::state_dir, true},
+    {Verb::refuse, "--reason", &Options::reason, false},
 };
 
 tl::unexpected<Error> usage(std::initializer_list<std::string_view> why) {
@@ -31,8 +53,9 @@ tl::unexpected<Error> usage(std::initializer_list<std::string_view> why) {
 }
 
 Result<Verb> parse_verb(const std::string& word) {
-  if (word == "create-container") return Verb::create_container;
-  if (word == "release") return Verb::release;
+  for (const VerbRow& row : kVerbs) {
+    if (row.word == word) return row.verb;
+  }
   return usage({"unknown verb ", text::quote(word)});
 }
 

@@ -2,7 +2,10 @@
 
 #include <sys/stat.h>
 
+#include <vector>
+
 #include "oci-config/base/text.h"
+#include "oci-config/state.h"
 #include "runtime-shim/state/ledger.h"
 
 namespace hami::hook {
@@ -29,6 +32,19 @@ Result<> release(const std::string& key, const std::string& state_dir) {
   if (!is_directory(state_dir + "/ledger")) return {};
   HAMI_TRY(auto ledger, state::Ledger::open(state_dir));
   return ledger.release(key);
+}
+
+Result<> release_container(std::string_view state_text, const std::string& state_dir) {
+  HAMI_TRY(const oci::HookState state, oci::parse_state(state_text));
+  if (!is_directory(state_dir + "/ledger")) return {};
+  HAMI_TRY(auto ledger, state::Ledger::open(state_dir));
+  std::vector<std::string> keys;
+  for (const state::Lease& lease : ledger.leases()) {
+    const bool same_bundle = lease.bundle == state.bundle || lease.engine_root.empty();
+    if (lease.container_id == state.id && same_bundle) keys.push_back(lease.key);
+  }
+  for (const std::string& key : keys) HAMI_CHECK(ledger.release(key));
+  return {};
 }
 
 }  // namespace hami::hook

@@ -4,29 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "oci-config/base/files.h"
+#include "oci-config/base/owner.h"
 #include "oci-config/base/text.h"
 
 namespace hami::hook {
-
-namespace {
-
-constexpr std::size_t kMaxProcBytes = 4096;
-
-// The user that stat(2) shows for one that the user namespace does not map, or root when it maps all users.
-// Source: user_namespaces(7), "Unmapped user and group IDs".
-uid_t unmapped_user() {
-  const auto map = files::read("/proc/self/uid_map", kMaxProcBytes);
-  const auto overflow = files::read("/proc/sys/kernel/overflowuid", kMaxProcBytes);
-  if (!map || !overflow) return 0;
-  if (map->find("4294967295") != std::string::npos) return 0;  // the initial namespace: everybody is mapped
-  const auto number = text::parse_u64(text::trim(*overflow));
-  return number ? static_cast<uid_t>(*number) : 0;
-}
-
-bool is_trusted_owner(uid_t owner) { return owner == 0 || owner == ::geteuid() || owner == unmapped_user(); }
-
-}  // namespace
 
 Result<UniqueFd> open_trusted(const std::string& path) {
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
@@ -35,7 +16,7 @@ Result<UniqueFd> open_trusted(const std::string& path) {
   if (::fstat(file.get(), &info) != 0) return fail_errno("inspect", path);
   if (!S_ISREG(info.st_mode))
     return fail(Errc::denied, text::cat({"open ", text::quote(path), ": not a regular file"}));
-  if (!is_trusted_owner(info.st_uid))
+  if (!files::is_trusted_owner(info.st_uid))
     return fail(Errc::denied,
                 text::cat({"open ", text::quote(path), ": owned by user ", text::number(info.st_uid)}),
                 "it must belong to root");

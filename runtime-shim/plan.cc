@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "oci-config/base/owner.h"
 #include "oci-config/base/text.h"
 #include "vendors/render.h"
 
@@ -32,7 +33,7 @@ Result<> require_file(const std::string& path, bool present, std::string_view ke
 Result<> require_library(const std::string& path) {
   struct stat info {};
   HAMI_CHECK(require_file(path, ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode), "libvgpu"));
-  const bool ours = info.st_uid == 0 || info.st_uid == ::geteuid();
+  const bool ours = files::is_trusted_owner(info.st_uid);
   if (ours && (info.st_mode & 022U) == 0) return {};
   return fail(Errc::denied, text::cat({"library ", text::quote(path), " can be changed by others than root"}),
               "chown it to root and chmod it to 0644");

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "oci-config/base/files.h"
+#include "oci-config/base/owner.h"
 #include "oci-config/base/text.h"
 
 namespace hami::vendors {
@@ -86,7 +87,7 @@ Result<std::string> HostDir::read(const std::string& path, std::size_t limit) co
 }
 
 bool is_trusted(const struct stat& info) {
-  return (info.st_uid == 0 || info.st_uid == ::geteuid()) && (info.st_mode & 022U) == 0;
+  return files::is_trusted_owner(info.st_uid) && (info.st_mode & 022U) == 0;
 }
 
 }  // namespace hami::vendors

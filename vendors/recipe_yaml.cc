@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "oci-config/base/files.h"
+#include "oci-config/base/owner.h"
 #include "oci-config/base/text.h"
 #include "vendors/recipe_decoder.h"
 #include "vendors/yaml_tree.h"
@@ -195,7 +196,7 @@ Result<std::vector<std::string>> recipe_files(const std::string& directory) {
   }
   struct stat info {};
   if (::fstat(::dirfd(dir.get()), &info) != 0) return fail_errno("inspect", directory);
-  if ((info.st_uid != 0 && info.st_uid != ::geteuid()) || (info.st_mode & 022U) != 0) {
+  if (!files::is_trusted_owner(info.st_uid) || (info.st_mode & 022U) != 0) {
     return fail(Errc::denied,
                 text::cat({"list recipes in ", text::quote(directory), ": others than root can change it"}),
                 "make it owned by root and run chmod go-w on it");

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "oci-config/base/owner.h"
 #include "oci-config/base/text.h"
 
 namespace hami::files {
@@ -140,7 +141,7 @@ Result<std::string> read_trusted(const std::string& path, std::size_t limit, Tru
   if (!S_ISREG(info.st_mode))
     return fail(Errc::io, text::cat({"read ", text::quote(path), ": not a regular file"}));
   if (trust == Trust::root_owned) {
-    if (info.st_uid != 0 && info.st_uid != ::geteuid()) {
+    if (!is_trusted_owner(info.st_uid)) {
       return fail(Errc::denied,
                   text::cat({"read ", text::quote(path), ": owned by user ", text::number(info.st_uid)}),
                   "it must belong to root");

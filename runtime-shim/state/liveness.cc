@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#include <ctime>
 #include <memory>
 
 #include "oci-config/base/files.h"
@@ -29,6 +30,27 @@ bool any_below(const std::string& dir, int depth) {
     if (any_below(text::cat({dir, "/", name}), depth - 1)) return true;
   }
   return false;
+}
+
+// Where runc and crun keep the containers of an engine that names no directory.
+constexpr const char* kDefaultRoots[] = {"/run/runc", "/run/crun"};
+// How long an engine may take from our hook to the low-level runtime; it lives on afterwards, and says
+// nothing then.
+constexpr std::int64_t kEngineSeconds = 300;
+
+bool is_being_created(const Lease& lease, const std::string& proc_dir) {
+  if (lease.engine_root.empty() && std::time(nullptr) - lease.created_at > kEngineSeconds) return false;
+  const auto creator = start_time(lease.creator_pid, proc_dir);
+  return creator && *creator == lease.creator_start;
+}
+
+Result<InitProcess> init_process_of(const Lease& lease) {
+  if (!lease.engine_root.empty()) return read_init_process(lease.engine_root, lease.container_id);
+  for (const char* root : kDefaultRoots) {
+    auto found = read_init_process(root, lease.container_id);
+    if (found || found.error().code != Errc::not_found) return found;
+  }
+  return fail(Errc::not_found, "no runtime knows the container");
 }
 
 }  // namespace
@@ -63,10 +85,9 @@ bool has_processes(const std::string& cgroup_dir) { return !cgroup_dir.empty() &
 bool is_stale(const Lease& lease, const std::string& proc_dir) {
   const std::string boot = boot_id(proc_dir);
   if (!boot.empty() && !lease.boot_id.empty() && boot != lease.boot_id) return true;
-  const auto creator = start_time(lease.creator_pid, proc_dir);
-  if (creator && *creator == lease.creator_start) return false;
+  if (is_being_created(lease, proc_dir)) return false;
 
-  const auto init = read_init_process(lease.engine_root, lease.container_id);
+  const auto init = init_process_of(lease);
   if (!init) return init.error().code == Errc::not_found;
   const auto running = start_time(init->pid, proc_dir);
   if (running && *running == init->start) return false;

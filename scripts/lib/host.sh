@@ -6,7 +6,8 @@ HAMI_BUILD_PACKAGES=(
 )
 HAMI_RUN_PACKAGES=(busybox-static crun iproute2 kmod libc-bin mount procps runc util-linux)
 HAMI_TEST_PACKAGES=(
-  bats binutils clang clang-tidy containerd docker.io file gawk g++-aarch64-linux-gnu git lld strace xz-utils
+  bats binutils clang clang-tidy conmon containerd docker.io file gawk g++-aarch64-linux-gnu git lld podman strace
+  uidmap xz-utils
 )
 
 # One line of progress, with the seconds since the script began.

@@ -9,8 +9,14 @@ load lib/installed
 
 FIRST_ID=100000
 
+# Copies where everybody may reach them: a checkout need not be in such a place, installed files are.
+HOOK=$F/hami-hook
+LIBVGPU=$F/libvgpu.so
+
 setup_file() {
   make_node
+  install -m 0755 "$HAMI_BUILD_DIR/bin/hami-hook" "$HOOK"
+  install -m 0644 "$HAMI_BUILD_DIR/lib/libvgpu.so" "$LIBVGPU"
   make_glibc_rootfs "$F/rootfs" "$CUDACLI"
   chmod 755 "$HAMI_TEST_TMP" "$F"
   cover_directory /etc

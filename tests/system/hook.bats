@@ -235,11 +235,56 @@ read-only" "$out"
   assert_status 0
 }
 
+@test "the stages that run outside do the same: links, loader cache and proc overrides" {
+  local stage verb
+  for stage in prestart createRuntime; do
+    [ "$stage" = prestart ] && verb=prestart || verb=create-runtime
+    rm -rf "$T/one"
+    hooked_bundle "$T/one" "$PLAN" sh -c '
+      readlink /usr/lib/vendor/libvendor.so; ldconfig -p | grep -o "=> /opt.*"; grep -c hidden /proc/filesystems'
+    edit_bundle "$T/one" --arg stage "$stage" --arg verb "$verb" \
+      '.hooks = {($stage): [.hooks.createContainer[0] | .args[1] = $verb]}'
+
+    run_bundle "$T/one"
+
+    assert_status 0
+    assert_equal "libvendor.so.1
+=> /opt/vendor/lib64/libvendor.so.1
+1" "$out"
+    ! grep -q hidden /proc/filesystems || explain "the host's file changed"
+  done
+}
+
+@test "poststop ends the leases of the container in the state, and of no other" {
+  hooked_bundle "$T/one" "$PLAN" true
+  mkdir -p "$T/state/ledger"
+  chmod 0700 "$T/state" "$T/state/ledger"
+  local name
+  for name in one two; do
+    jq -n --arg name "$name" --arg root "$T/root" --arg bundle "$T/$name" '{key: "\($name)-1f", container: $name,
+      engineRoot: $root, bundle: $bundle, source: "ledger", bootId: "", creatorPid: 1, creatorStart: 1, createdAt: 1,
+      holdings: []}' >"$T/state/ledger/$name-1f.json"
+    chmod 0600 "$T/state/ledger/$name-1f.json"
+  done
+  edit_bundle "$T/one" --arg hook "$HOOK" --arg state "$T/state" '
+    .hooks.poststop = [{path: $hook, args: ["hami-hook", "poststop", "--state-dir", $state],
+                        env: ["PATH=/usr/bin"], timeout: 60}]'
+
+  run_bundle "$T/one"
+
+  assert_status 0
+  assert_equal two-1f.json "$(ls "$T/state/ledger" | grep json)"
+  rm -rf "$T/state"
+  echo "a file, not a directory" >"$T/state"
+  run_bundle "$T/one"
+  assert_status 0
+}
+
 @test "what is not a verb is a usage error" {
-  try "$HOOK" poststop
+  try "$HOOK" stop
   assert_status 1
   assert_one_line "$err"
-  assert_in "unknown verb 'poststop'" "$err"
+  assert_in "unknown verb 'stop'" "$err"
 }
 
 @test "release takes the whole state, so that a runtime that writes it does not die of SIGPIPE" {

@@ -8,8 +8,14 @@ load lib/installed
 
 FIRST_ID=100000 # of the host, what root inside is
 
+# Copies where everybody may reach them: a checkout need not be in such a place, installed files are.
+HOOK=$F/hami-hook
+LIBVGPU=$F/libvgpu.so
+
 setup_file() {
   make_node
+  install -m 0755 "$HAMI_BUILD_DIR/bin/hami-hook" "$HOOK"
+  install -m 0644 "$HAMI_BUILD_DIR/lib/libvgpu.so" "$LIBVGPU"
   make_glibc_rootfs "$F/rootfs" "$CUDACLI"
   chown -hR "$FIRST_ID:$FIRST_ID" "$F/rootfs"
   chmod 755 "$HAMI_TEST_TMP" "$F"

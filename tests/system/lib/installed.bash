@@ -16,7 +16,8 @@ install_product() {
   cmake --install "$HAMI_BUILD_DIR" --prefix /usr >"$F/install.log"
 }
 
-# use_installed_config [TOML...]: the installed configuration, on the simulated node of make_node.
+# use_installed_config [TOML...]: the installed configuration, on the simulated node of make_node. The TOML goes into
+# section [runtime].
 use_installed_config() {
   unset HAMI_CONFIG_FILE
   STATE=/run/hami
@@ -25,11 +26,11 @@ use_installed_config() {
   install -m 0644 /dev/stdin /etc/hami/config.toml <<TOML
 [runtime]
 low_level = ["$HAMI_LOW_LEVEL"]
+$(printf '%s\n' "$@")
 [roots]
 driver = "$NODE/driver"
 dev = "$NODE/driver"
 proc = "$NODE/driver/proc"
 sys = "$NODE/driver/sys"
-$(printf '%s\n' "$@")
 TOML
 }

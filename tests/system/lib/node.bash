@@ -37,7 +37,7 @@ dev = "$NODE/driver"
 proc = "$NODE/driver/proc"
 sys = "$NODE/driver/sys"
 [paths]
-hook = "$HAMI_BUILD_DIR/bin/hami-hook"
+hook = "${HOOK-$HAMI_BUILD_DIR/bin/hami-hook}"
 probe = "$HAMI_BUILD_DIR/bin/hami-probe"
 libvgpu = "${LIBVGPU-$HAMI_BUILD_DIR/lib/libvgpu.so}"
 [recipes]

@@ -70,6 +70,10 @@ TEST_F(Confine, CreateContainerKeepsWhatMountsNeed) {
   EXPECT_CONFINED(Profile::create_container, status_line("CapBnd") == "0000000000240102");
 }
 
+TEST_F(Confine, CreateRuntimeAlsoKeepsTheWayIntoANamespace) {
+  EXPECT_CONFINED(Profile::create_runtime, status_line("CapEff") == "00000000002c0102");  // CAP_SYS_PTRACE 19
+}
+
 TEST_F(Confine, EveryProfileHasNoNewPrivilegesAndAFilter) {
   EXPECT_CONFINED(Profile::ldconfig, status_line("NoNewPrivs") == "1" && status_line("Seccomp") == "2");
   EXPECT_CONFINED(Profile::release, status_line("NoNewPrivs") == "1" && status_line("Seccomp") == "2");

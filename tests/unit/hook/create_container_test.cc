@@ -34,7 +34,7 @@ class CreateContainer : public ::testing::Test {
 };
 
 TEST_F(CreateContainer, FindsTheRootThroughTheBundleAsRuncsStateNeeds) {
-  ASSERT_TRUE(create_container(plan(), state()));
+  ASSERT_TRUE(create_container(Stage::create_container, plan(), state()));
 
   EXPECT_EQ(fs::read_symlink(tree_.rootfs() / "usr/lib/libcuda.so"), "libcuda.so.1");
 }
@@ -42,7 +42,8 @@ TEST_F(CreateContainer, FindsTheRootThroughTheBundleAsRuncsStateNeeds) {
 TEST_F(CreateContainer, PrefersTheRootOfCrunsState) {
   fs::create_directories(tree_.base() / "other");
 
-  ASSERT_TRUE(create_container(plan(), state(R"(,"root":")" + (tree_.base() / "other").string() + "\"")));
+  ASSERT_TRUE(create_container(Stage::create_container, plan(),
+                               state(R"(,"root":")" + (tree_.base() / "other").string() + "\"")));
 
   EXPECT_TRUE(fs::is_symlink(tree_.base() / "other/usr/lib/libcuda.so"));
   EXPECT_FALSE(fs::exists(tree_.rootfs() / "usr"));
@@ -51,20 +52,29 @@ TEST_F(CreateContainer, PrefersTheRootOfCrunsState) {
 TEST_F(CreateContainer, NeedsNoBundleWhenItIsToldTheRoot) {
   fs::remove(tree_.base() / "config.json");  // as good as one that the container's root may not read
 
-  ASSERT_TRUE(create_container(plan(), state(), tree_.rootfs()));
+  ASSERT_TRUE(create_container(Stage::create_container, plan(), state(), tree_.rootfs()));
 
   EXPECT_TRUE(fs::is_symlink(tree_.rootfs() / "usr/lib/libcuda.so"));
 }
 
+TEST_F(CreateContainer, RefusesToEnterTheNamespaceOfNoProcess) {
+  // The state of this fixture names process 1: a runtime that hides the number, or the host's own first
+  // process.
+  const auto result = create_container(Stage::create_runtime, plan(), state());
+
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("names no process of the container"));
+}
+
 TEST_F(CreateContainer, DoesTheSameTwice) {
-  ASSERT_TRUE(create_container(plan(), state()));
-  EXPECT_TRUE(create_container(plan(), state()));
+  ASSERT_TRUE(create_container(Stage::create_container, plan(), state()));
+  EXPECT_TRUE(create_container(Stage::create_container, plan(), state()));
 }
 
 TEST_F(CreateContainer, RefusesAPlanOthersCanWrite) {
   fs::permissions(plan(), fs::perms::all);
 
-  const auto result = create_container(plan(), state());
+  const auto result = create_container(Stage::create_container, plan(), state());
 
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, Errc::denied);
@@ -74,22 +84,22 @@ TEST_F(CreateContainer, RefusesAPlanOfAnotherUser) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
   ASSERT_EQ(::chown(plan().c_str(), 12345, 0), 0);
 
-  const auto result = create_container(plan(), state());
+  const auto result = create_container(Stage::create_container, plan(), state());
 
   ASSERT_FALSE(result);
   EXPECT_THAT(result.error().line(), HasSubstr("must belong to root"));
 }
 
 TEST_F(CreateContainer, RefusesAStateThatIsNone) {
-  EXPECT_FALSE(create_container(plan(), ""));
-  EXPECT_FALSE(create_container(plan(), "[]"));
-  EXPECT_FALSE(create_container(plan(), std::string(2U << 20U, ' ')));
+  EXPECT_FALSE(create_container(Stage::create_container, plan(), ""));
+  EXPECT_FALSE(create_container(Stage::create_container, plan(), "[]"));
+  EXPECT_FALSE(create_container(Stage::create_container, plan(), std::string(2U << 20U, ' ')));
 }
 
 TEST_F(CreateContainer, WantsNoStateForAnEmptyPlan) {
   TempTree::write(plan(), R"({"version":1,"links":[],"ldcacheDirs":[],"procOverrides":[]})");
 
-  EXPECT_TRUE(create_container(plan(), ""));
+  EXPECT_TRUE(create_container(Stage::create_container, plan(), ""));
 }
 
 TEST(Release, OfALedgerThatIsGoneSucceedsAndMakesNone) {

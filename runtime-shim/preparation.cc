@@ -1,0 +1,135 @@
+#include "runtime-shim/preparation.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+#include "oci-config/apply.h"
+#include "oci-config/base/files.h"
+#include "oci-config/base/text.h"
+#include "runtime-shim/own_log.h"
+#include "runtime-shim/reader_group.h"
+#include "runtime-shim/state/liveness.h"
+#include "vendors/recipe_yaml.h"
+
+namespace hami::shim {
+
+namespace {
+
+// Leases that a create looks at for containers that are gone, beside its own work; all of them only when
+// there is no room.
+constexpr std::size_t kStaleChecks = 16;
+
+// An engine of an ordinary user cannot take part in the node's ledger, so it cannot be given a part of a
+// device.
+Result<> require_ledger(const std::string& state_dir) {
+  std::string dir = state_dir;
+  while (dir.size() > 1 && ::faccessat(AT_FDCWD, dir.c_str(), F_OK, AT_EACCESS) != 0 && errno == ENOENT)
+    dir = files::dir_name(dir);
+  if (::faccessat(AT_FDCWD, dir.c_str(), W_OK | X_OK, AT_EACCESS) == 0 || (errno != EACCES && errno != EPERM))
+    return {};
+  return fail(Errc::denied,
+              text::cat({"the node's ledger in ", text::quote(state_dir),
+                         " is root's, and this engine runs without root's rights on the node"}),
+              "run the engine as root");
+}
+
+}  // namespace
+
+// Nothing can be reported from here: the failure that led here is what the user must see.
+Preparation::~Preparation() {
+  if (key_.empty()) return;
+  if (auto ledger = state::Ledger::open(config_.roots.state_dir)) (void)ledger->release(key_);
+}
+
+Result<std::optional<Request>> Preparation::request_of(const oci::ContainerView& view) {
+  if (!may_request(view, config_.policy)) return std::optional<Request>();
+  HAMI_TRY(recipes_, vendors::load_recipes(config_.recipe_dirs));
+  return parse_request(view, recipes_, config_.policy);
+}
+
+Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView view,
+                                      const Request& request) {
+  HAMI_CHECK(require_ledger(config_.roots.state_dir));
+  HAMI_TRY(const auto reader, reader_group(view));
+  name_container(std::move(view));
+  HAMI_CHECK(discover(request));
+  HAMI_TRY(const Allocation allocation, reserve(request));
+  key_ = container_.key;
+
+  HAMI_TRY(container_.image, inspect_image(container_.rootfs));
+  HAMI_TRY(const Plan plan, make_plan(request, allocation, node_, container_, config_));
+  HAMI_CHECK(write_container_dir(plan, container_.dir, reader));
+  HAMI_TRY(const auto edited, oci::apply(std::move(document), plan.edits));
+  return edited.serialize();
+}
+
+void Preparation::name_container(oci::ContainerView view) {
+  container_.view = std::move(view);
+  container_.key = state::lease_key(name_.engine_root, name_.id);
+  container_.dir = text::cat({config_.roots.state_dir, "/containers/", container_.key});
+  const std::string& rootfs = container_.view.rootfs;
+  container_.rootfs = !rootfs.empty() && rootfs.front() == '/' ? rootfs : name_.bundle + "/" + rootfs;
+}
+
+Result<> Preparation::discover(const Request& request) {
+  for (const VendorRequest& vendor : request.vendors) {
+    const auto recipe = std::find_if(recipes_.begin(), recipes_.end(), [&](const vendors::Recipe& candidate) {
+      return candidate.metadata.name == vendor.vendor;
+    });
+    auto inventory = vendors::discover(*recipe, config_.roots);
+    if (!inventory) return fail(std::move(inventory).error().within(vendor.origin()));
+    node_.push_back({*recipe, *std::move(inventory)});
+  }
+  return {};
+}
+
+// Chooses the devices and makes the lease durable, under the ledger's lock.
+Result<Allocation> Preparation::reserve(const Request& request) {
+  HAMI_TRY(auto ledger, state::Ledger::open(config_.roots.state_dir));
+  for (const std::string& finding : ledger.findings()) append_log(config_.log, "warning", finding);
+  HAMI_CHECK(refuse_second_lease(ledger));
+  HAMI_CHECK(ledger.release_stale(kStaleChecks));
+  auto allocation = allocate(request, node_, ledger.leases(), config_.policy);
+  if (!allocation && allocation.error().code == Errc::exhausted) {
+    HAMI_CHECK(ledger.release_stale());
+    allocation = allocate(request, node_, ledger.leases(), config_.policy);
+  }
+  if (!allocation) return allocation;
+  HAMI_CHECK(ledger.commit(lease(request, *allocation)));
+  return allocation;
+}
+
+// Another create with the same id is under way, or the container lives: its devices must stay its own.
+Result<> Preparation::refuse_second_lease(state::Ledger& ledger) {
+  for (const state::Lease& lease : ledger.leases()) {
+    if (lease.key != container_.key) continue;
+    if (state::is_stale(lease)) return ledger.release(container_.key);
+    return fail(Errc::invalid_request,
+                text::cat({"container ", text::quote(lease.container_id), " already holds devices"}),
+                "delete it first, or use another id");
+  }
+  return {};
+}
+
+state::Lease Preparation::lease(const Request& request, const Allocation& allocation) const {
+  state::Lease lease;
+  lease.key = container_.key;
+  lease.container_id = name_.id;
+  lease.engine_root = name_.engine_root;
+  lease.bundle = name_.bundle;
+  lease.source = request.vendors.front().origin();
+  lease.boot_id = state::boot_id();
+  lease.creator_pid = name_.creator;
+  lease.creator_start = state::start_time(lease.creator_pid).value_or(0);
+  lease.created_at = static_cast<std::int64_t>(std::time(nullptr));
+  for (const VendorAllocation& vendor : allocation.vendors) {
+    for (const Grant& grant : vendor.grants) lease.holdings.push_back(grant.holding);
+  }
+  return lease;
+}
+
+}  // namespace hami::shim

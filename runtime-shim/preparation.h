@@ -1,0 +1,66 @@
+// The devices of one container: from what its document asks for to the edited document.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "oci-config/base/result.h"
+#include "oci-config/document.h"
+#include "oci-config/view.h"
+#include "runtime-shim/config.h"
+#include "runtime-shim/plan.h"
+#include "runtime-shim/request.h"
+#include "runtime-shim/state/ledger.h"
+
+namespace hami::shim {
+
+// Which container of which engine, for its lease.
+struct ContainerName {
+  std::string id;
+  std::string engine_root;  // see state::Lease
+  std::string bundle;       // absolute; a relative root.path is below it
+  pid_t creator = 0;        // the process that lives until the low-level runtime knows the container
+};
+
+// What was taken is given back when this object ends, unless keep() was called: the lease, and with it the
+// container's directory.
+class Preparation {
+ public:
+  Preparation(const Config& config, ContainerName name) : config_(config), name_(std::move(name)) {}
+  Preparation(const Preparation&) = delete;
+  Preparation& operator=(const Preparation&) = delete;
+  ~Preparation();
+
+  // For a container whose name is known later than what it asks for; before edit().
+  void set_name(ContainerName name) { name_ = std::move(name); }
+
+  // What the container asks for; nullopt when nothing.
+  [[nodiscard]] Result<std::optional<Request>> request_of(const oci::ContainerView& view);
+
+  // Chooses the devices, makes the lease durable, writes the container's directory, and returns the document
+  // with all of it. `view` is of `document`, `request` is what request_of returned for it.
+  [[nodiscard]] Result<std::string> edit(oci::Document document, oci::ContainerView view,
+                                         const Request& request);
+
+  // The container goes on to be created: nothing is given back.
+  void keep() { key_.clear(); }
+
+ private:
+  void name_container(oci::ContainerView view);
+  Result<> discover(const Request& request);
+  Result<Allocation> reserve(const Request& request);
+  Result<> refuse_second_lease(state::Ledger& ledger);
+  [[nodiscard]] state::Lease lease(const Request& request, const Allocation& allocation) const;
+
+  const Config& config_;
+  ContainerName name_;
+  std::string key_;  // of the lease that is ours to give back
+  Container container_;
+  std::vector<vendors::Recipe> recipes_;
+  std::vector<VendorNode> node_;
+};
+
+}  // namespace hami::shim

@@ -1,0 +1,73 @@
+# Podman of an ordinary user: the node's ledger is root's, so a request is refused with the reason, and what asks for
+# nothing runs.
+
+load lib/common
+load lib/rootfs
+load lib/bundle
+load lib/node
+load lib/podman
+load lib/installed
+
+USER_ID=12345
+FIRST_ID=200000
+
+setup_file() {
+  need newuidmap newgidmap
+  make_node
+  make_glibc_rootfs "$F/rootfs" "$CUDACLI"
+  chmod 755 "$HAMI_TEST_TMP" "$F"
+  install_product
+  use_installed_config
+  printf 'hamiuser:x:%s:%s::%s:/bin/sh\n' "$USER_ID" "$USER_ID" "$F/home" >>/etc/passwd
+  printf 'hamiuser:x:%s:\n' "$USER_ID" >>/etc/group
+  echo "hamiuser:$FIRST_ID:65536" | tee -a /etc/subuid >>/etc/subgid
+  mkdir -p "$F/home" "$F/runtime"
+  start_podman
+  chown -R "$USER_ID:$USER_ID" "$F/home" "$F/runtime" "$PODMAN"
+  tar -C "$F/rootfs" --exclude=./dev -cf "$F/image.tar" .
+  rootless_podman import --quiet "$F/image.tar" hami-test:1 >/dev/null
+}
+
+setup() {
+  fresh_test_dir
+  start_podman
+}
+
+# As the user logs in: nothing of root's environment but what finds the programs.
+as_user() {
+  setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups env -i HOME="$F/home" USER=hamiuser \
+    XDG_RUNTIME_DIR="$F/runtime" PATH="$PATH" CONTAINERS_CONF="$CONTAINERS_CONF" "$@"
+}
+
+rootless_podman() {
+  (cd "$F/home" && as_user podman --root "$PODMAN/root" --runroot "$PODMAN/run" --tmpdir "$PODMAN/tmp" --storage-driver vfs \
+    --cgroup-manager cgroupfs --events-backend file "$@")
+}
+
+rootless_run() { rootless_podman "$1" "$2" run --rm --network none "${@:3}"; }
+
+@test "a container of a user without a request runs, both ways" {
+  try rootless_run --runtime hami hami-test:1 sh -c 'echo hello; exit 42'
+  assert_status 42
+  assert_equal hello "$out"
+  try rootless_run --hooks-dir /usr/share/hami/hooks.d hami-test:1 sh -c 'echo hello; exit 42'
+  assert_status 42
+  assert_equal hello "$out"
+}
+
+@test "a request of a user is refused in one line that says why and what to do" {
+  try rootless_run --runtime hami --annotation nvidia.com/gpu=1 --annotation nvidia.com/gpumem=3000 hami-test:1 echo started
+  [ "$status" != 0 ] || explain "the container started"
+  assert_not_in started "$out"
+  assert_in "hami-runtime: " "$err"
+  assert_in "run the engine as root" "$err"
+  [ ! -e /run/hami ] || explain "the ledger's directory was made by a user"
+}
+
+@test "a request of a user through the hook does not start either" {
+  try rootless_run --hooks-dir /usr/share/hami/hooks.d --annotation nvidia.com/gpu=1 --annotation nvidia.com/gpumem=3000 \
+    hami-test:1 echo started
+  [ "$status" != 0 ] || explain "the container started"
+  assert_not_in started "$out"
+  [ "$HAMI_LOW_LEVEL" = crun ] || assert_in "hami-hook: start refused: the node's ledger" "$err"
+}
