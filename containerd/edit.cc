@@ -210,8 +210,15 @@ Result<std::string> remove_from_containerd(std::string_view text, const EngineOp
   return without_block(text);
 }
 
-Result<std::string> add_to_containerd(std::string_view current, const EngineOptions& options) {
-  HAMI_CHECK(parse(current));
+Result<std::string> add_to_containerd(std::string_view current, const EngineOptions& wanted) {
+  EngineOptions options = wanted;
+  {
+    HAMI_TRY(const toml::table root, parse(current));
+    HAMI_TRY(const Layout layout, layout_of_file(root, current));
+    const auto* standard = default_node(root, layout);
+    // What an earlier run was asked for stays.
+    options.set_default |= standard != nullptr && standard->value_or(std::string{}) == options.runtime_name;
+  }
   HAMI_TRY(std::string text, without_block(current));
   HAMI_TRY(const toml::table root, parse(text));
   HAMI_TRY(const Layout layout, layout_of_file(root, text));
@@ -247,6 +254,14 @@ Result<std::string> add_to_containerd(std::string_view current, const EngineOpti
 // conmon starts the runtime with this environment alone.
 constexpr std::string_view kMonitorEnv =
     "monitor_env = [\"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"]\n";
+
+bool drop_in_sets_default(std::string_view text, const EngineOptions& options) {
+  const std::string value = text::cat({"runtime = ", json_string(options.runtime_name), "\n"});
+  for (const auto* key : {"default_", ""}) {
+    if (text.find(text::cat({"]\n", key, value})) != std::string_view::npos) return true;
+  }
+  return false;
+}
 
 std::string crio_drop_in(const EngineOptions& options) {
   const std::string standard =

@@ -40,5 +40,7 @@ struct EngineOptions {
 // Drop-in files that are ours alone.
 [[nodiscard]] std::string crio_drop_in(const EngineOptions& options);
 [[nodiscard]] std::string podman_drop_in(const EngineOptions& options);
+// Whether one of these, as written earlier, made our runtime the default.
+[[nodiscard]] bool drop_in_sets_default(std::string_view text, const EngineOptions& options);
 
 }  // namespace hami::containerd

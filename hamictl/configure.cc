@@ -74,15 +74,17 @@ class Memory {
 };
 
 Result<std::string> with_runtime(const ConfigureRequest& request, const std::string& text) {
+  containerd::EngineOptions options = request.options;
+  if (facts(request.engine).drop_in) options.set_default |= containerd::drop_in_sets_default(text, options);
   switch (request.engine) {
     case Engine::docker:
-      return containerd::add_to_docker(text, request.options);
+      return containerd::add_to_docker(text, options);
     case Engine::containerd:
-      return containerd::add_to_containerd(text, request.options);
+      return containerd::add_to_containerd(text, options);
     case Engine::crio:
-      return containerd::crio_drop_in(request.options);
+      return containerd::crio_drop_in(options);
     case Engine::podman:
-      return containerd::podman_drop_in(request.options);
+      return containerd::podman_drop_in(options);
   }
   return fail(Errc::internal, "unknown engine");
 }

@@ -1,0 +1,226 @@
+# Classes of container escapes, by the number of one that was published: hostile images and processes against a
+# container with a slice. Whether such a container starts is free; what it reaches is not.
+
+load lib/common
+load lib/rootfs
+load lib/bundle
+load lib/node
+
+setup_file() {
+  need cc file
+  make_node
+  make_glibc_rootfs "$F/rootfs" "$CUDACLI"
+  printf '#include <fcntl.h>\n__attribute__((constructor)) void go(void) { open("%s/test/host/pwned", O_CREAT | O_WRONLY, 0600); }\n' \
+    "$F" | cc -shared -fPIC -o "$F/evil.so" -x c -
+}
+
+setup() {
+  fresh_test_dir
+  use_config "$T/config.toml" "$T/state"
+  mkdir "$T/host"
+  echo untouched >"$T/host/secret"
+}
+
+teardown() {
+  local id
+  for id in $(low_level list -q 2>/dev/null); do low_level delete --force "$id" || true; done
+}
+
+assert_host_untouched() {
+  assert_equal secret "$(ls -A "$T/host")"
+  assert_equal untouched "$(<"$T/host/secret")"
+}
+
+# What the container can read of the host's directory, wherever it may have come to lie.
+READ_HOST='find / -xdev -name secret 2>/dev/null; grep -rl untouched /usr/lib /usr/local /etc /opt 2>/dev/null; true'
+
+run_hostile() { try hami run --bundle "$T/$1" "$1"; }
+
+checksums() { sha256sum "$HAMI_BUILD_DIR"/bin/hami-* "$HAMI_BUILD_DIR/lib/libvgpu.so" "$(command -v "$HAMI_LOW_LEVEL")"; }
+
+@test "CVE-2024-0132: links in the image's compat directory bring nothing of the host into the container" {
+  slice_bundle one 3000 sh -c "$READ_HOST; cat /proc/self/mountinfo"
+  local root=$T/one/rootfs
+  mkdir -p "$root/usr/local/cuda"
+  ln -s "$T/host" "$root/usr/local/cuda/compat"
+  mkdir -p "$root/usr/local/cuda-12/compat"
+  ln -s "$T/host/secret" "$root/usr/local/cuda-12/compat/libcuda.so.999.1"
+  ln -s ../../../../../../../../../../../../.. "$root/usr/local/cuda-12/compat/libnvidia-ml.so.999.1"
+
+  run_hostile one
+
+  assert_not_in untouched "$out"
+  assert_not_in "$T/host" "$out"
+  assert_not_in "test/host" "$out"
+  assert_host_untouched
+}
+
+@test "CVE-2024-0133, CVE-2024-0134, CVE-2024-45310: targets that are links make no file on the host" {
+  local path
+  for path in etc/ld.so.preload usr/local/vgpu usr/bin/nvidia-smi usr/lib/x86_64-linux-gnu/libcuda.so.1 etc/ld.so.cache \
+    var/cache/ldconfig; do
+    rm -rf "$T/one"
+    slice_bundle one 3000 true
+    mkdir -p "$(dirname "$T/one/rootfs/$path")"
+    rm -rf "${T:?}/one/rootfs/$path"
+    ln -s "$T/host/new" "$T/one/rootfs/$path"
+    run_hostile one
+    assert_host_untouched
+    hami delete --force one
+  done
+}
+
+@test "CVE-2025-23359: a path that is swapped for a link during the start reaches nothing of the host" {
+  slice_bundle one 3000 true
+  local library=$T/one/rootfs/usr/lib/x86_64-linux-gnu swapper i
+  mkdir -p "$library" "$T/link"
+  ln -s "$T/host" "$T/link/x"
+  (while :; do
+    mv "$library" "$library.real" && mv "$T/link/x" "$library" || true
+    mv "$library" "$T/link/x" && mv "$library.real" "$library" || true
+  done) >/dev/null 2>&1 3>&- &
+  swapper=$!
+  for i in 1 2 3 4 5 6 7 8; do
+    run_hostile one
+    hami delete --force one
+  done
+  kill "$swapper"
+  wait "$swapper" || true
+
+  assert_equal "" "$(ls -A "$T/host" | grep -v '^secret$' || true)"
+  assert_equal untouched "$(<"$T/host/secret")"
+}
+
+@test "CVE-2025-23266: LD_PRELOAD of the image runs in no program of the host" {
+  slice_bundle one 3000 true
+  cp "$F/evil.so" "$T/one/rootfs/evil.so"
+  edit_bundle "$T/one" '.process.env += ["LD_PRELOAD=/proc/self/cwd/evil.so", "LD_LIBRARY_PATH=/proc/self/cwd",
+    "LD_AUDIT=/proc/self/cwd/evil.so", "GLIBC_TUNABLES=glibc.malloc.check=3"]'
+
+  run_hostile one
+
+  assert_host_untouched
+  assert_equal "[]" "$(jq -c '[.hooks[][] | select((.env // []) == [])]' "$T/one/config.json")"
+  assert_in "$HAMI_BUILD_DIR/bin/hami-hook" "$(jq -r '.hooks[][].path' "$T/one/config.json")"
+  local program
+  for program in hami-runtime hami-hook; do
+    assert_not_in "interpreter" "$(file "$HAMI_BUILD_DIR/bin/$program")"
+  done
+}
+
+@test "CVE-2025-23267: loader configuration that leads out of the image changes nothing on the host" {
+  slice_bundle one 3000 true
+  local root=$T/one/rootfs
+  ln -sfn "$T/host" "$root/etc/ld.so.conf.d"
+  ln -sf "$T/host/secret" "$root/etc/ld.so.conf"
+  ln -sf "$T/host/secret" "$root/etc/ld.so.cache"
+  ln -sfn "$T/host" "$root/var/cache"
+
+  run_hostile one
+
+  assert_host_untouched
+}
+
+@test "CVE-2019-5736: a container that overwrites every program it can name changes none of ours" {
+  local before i
+  before=$(checksums)
+  slice_bundle one 3000 sh -c 'while :; do for f in /proc/[0-9]*/exe; do cat /bin/busybox >"$f"; done; done 2>/dev/null'
+  # With the host's processes in sight: the hooks and probes of later containers too.
+  edit_bundle "$T/one" '.linux.namespaces |= map(select(.type != "pid")) | .process.capabilities[] += ["CAP_DAC_OVERRIDE"]'
+  start_container one
+  for i in 1 2 3 4 5; do
+    rm -rf "$T/two"
+    slice_bundle two 1000 true
+    try hami run --bundle "$T/two" two
+    try hami exec one true
+  done
+  try hami exec one sh -c 'cat /bin/busybox >/usr/local/vgpu/libvgpu.so'
+  [ "$status" != 0 ] || explain "the preload library can be written"
+  hami delete --force one
+
+  assert_equal "$before" "$(checksums)"
+}
+
+@test "CVE-2024-21626: the low-level runtime gets no descriptor of ours" {
+  printf '#!/bin/sh\nexec ls -l /proc/self/fd\n' >"$T/recorder"
+  chmod 755 "$T/recorder"
+  LOW_LEVEL_PATH=$T/recorder use_config "$T/config.toml" "$T/state"
+  slice_bundle one 3000 true
+
+  try hami create --bundle "$T/one" one 3>&-
+
+  assert_status 0
+  assert_in "/test/" "$out" # of the standard streams
+  assert_not_in "$T/state" "$out"
+  assert_not_in ledger "$out"
+  assert_not_in config.json "$out"
+  assert_not_in cgroup "$out"
+  assert_not_in "$NODE" "$out"
+}
+
+@test "CVE-2025-31133, CVE-2026-41579: a /dev of the image with links for null and for cards reaches nothing of the host" {
+  slice_bundle one 3000 sh -c 'cat /dev/null; true'
+  rm -rf "$T/one/rootfs/dev"
+  mkdir -p "$T/one/rootfs/dev"
+  ln -s "$T/host/secret" "$T/one/rootfs/dev/null"
+  ln -s "$T/host/new" "$T/one/rootfs/dev/nvidia0"
+  ln -s "$T/host/new" "$T/one/rootfs/dev/nvidiactl"
+  edit_bundle "$T/one" '.mounts |= map(select(.destination | startswith("/dev") | not))'
+  run_hostile one
+  assert_not_in untouched "$out"
+  assert_host_untouched
+
+  # With /dev itself a link some low-level runtimes write there; nothing of it may be ours.
+  rm -rf "$T/one/rootfs/dev"
+  ln -s "$T/host" "$T/one/rootfs/dev"
+  hami delete --force one
+  run_hostile one
+  assert_equal untouched "$(<"$T/host/secret")"
+  assert_not_in nvidia "$(ls -A "$T/host")"
+  assert_not_in hami "$(ls -A "$T/host")"
+}
+
+@test "CVE-2025-52565: nothing is mounted below /dev, so no link there is followed" {
+  slice_bundle one 3000 true
+  jq -c .mounts "$T/one/config.json" >"$T/before"
+
+  run_hostile one
+
+  assert_status 0
+  assert_equal "[]" "$(jq -c --slurpfile before "$T/before" \
+    '[(.mounts - $before[0])[] | select(.destination | startswith("/dev"))]' "$T/one/config.json")"
+}
+
+@test "CVE-2025-52881, CVE-2019-19921: a /proc that is not the kernel's is not written through" {
+  slice_bundle one 3000 sh -c 'cat /proc/driver/nvidia/params; true'
+  mkdir -p "$T/one/rootfs/proc/driver/nvidia"
+  ln -s "$T/host/secret" "$T/one/rootfs/proc/driver/nvidia/params"
+  edit_bundle "$T/one" '.mounts |= map(select(.type != "proc")) | .linux.maskedPaths = [] | .linux.readonlyPaths = []'
+  run_hostile one
+  assert_host_untouched
+
+  rm -rf "$T/one/rootfs/proc"
+  ln -s "$T/host" "$T/one/rootfs/proc"
+  hami delete --force one
+  run_hostile one
+  assert_host_untouched
+}
+
+@test "CVE-2022-29162: our edits give the process no capability" {
+  slice_bundle one 3000 true
+  jq -cS .process.capabilities "$T/one/config.json" >"$T/before"
+
+  run_hostile one
+
+  assert_status 0
+  jq -cS .process.capabilities "$T/one/config.json" >"$T/after"
+  assert_same_file "$T/before" "$T/after"
+}
+
+@test "CVE-2024-0136, CVE-2021-1056: variables of the image name no path, and a card that was not granted stays closed" {
+  slice_bundle one 3000 sh -c 'ls /dev | grep "^nvidia[0-9]" | wc -l'
+  edit_bundle "$T/one" '.process.env += ["NVIDIA_VISIBLE_DEVICES=/dev/sda,../../dev/mem", "NVIDIA_DRIVER_CAPABILITIES=../../x"]'
+  run_hostile one
+  [ "$status" != 0 ] || assert_equal 1 "$out"
+  assert_not_in sda "$(jq -c '[.linux.devices, .linux.resources.devices]' "$T/one/config.json")"
+}
