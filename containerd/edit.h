@@ -15,6 +15,10 @@ struct EngineOptions {
   std::string runtime_path = "/usr/bin/hami-runtime";
   bool set_default = false;
   bool enable_cdi = false;
+  // containerd: the file is a template of k3s or RKE2, from which they write config.toml at every start; and
+  // the version of what it makes, unless it has a version line.
+  bool is_template = false;
+  int template_version = 2;
   friend bool operator==(const EngineOptions&, const EngineOptions&) = default;
 };
 
@@ -32,8 +36,9 @@ struct EngineOptions {
 // containerd's config.toml, versions 1 to 4. Ours is one block between two marker comments at the end;
 // comments, order and everything else stay. A `runc` handler is added when the file has none: containerd 1.6
 // and 1.7 do not start their CRI plugin without it. Fails with invalid_config, naming the line, on text that
-// is not TOML; when the runtimes are written as inline tables; when another runtime already has our name.
-// Source: containerd, docs/cri/config.md; observed with 1.6.20 and 1.7.
+// is not TOML; when the runtimes are written as inline tables; when another runtime already has our name;
+// when k3s or RKE2 wrote the file, because they write it again. In a template only text is added, and our
+// runtime cannot become the default. Source: containerd, docs/cri/config.md; observed with 1.6.20 and 1.7.
 [[nodiscard]] Result<std::string> add_to_containerd(std::string_view text, const EngineOptions& options);
 [[nodiscard]] Result<std::string> remove_from_containerd(std::string_view text, const EngineOptions& options);
 

@@ -16,6 +16,7 @@ namespace hami::hamictl {
 namespace {
 
 constexpr std::size_t kMaxConfig = 4U << 20U;
+constexpr std::string_view kTemplate = ".tmpl";  // of k3s and RKE2
 
 struct EngineFacts {
   std::string_view name;
@@ -156,10 +157,15 @@ Result<Engine> parse_engine(std::string_view name) {
               "known are docker, containerd, crio and podman");
 }
 
-Result<ConfigureReport> configure(const ConfigureRequest& request) {
+Result<ConfigureReport> configure(const ConfigureRequest& wanted) {
+  ConfigureRequest request = wanted;
   HAMI_CHECK(check_options(request.options));
   ConfigureReport report;
   report.file = request.config.empty() ? std::string(facts(request.engine).config) : request.config;
+  const std::string_view name = files::base_name(report.file);
+  request.options.is_template =
+      name.size() > kTemplate.size() && name.substr(name.size() - kTemplate.size()) == kTemplate;
+  if (name == "config-v3.toml.tmpl") request.options.template_version = 3;
   const std::string doing = text::cat({"configure ", text::quote(report.file)});
   const auto described = [&doing](Error error) { return std::move(error).within(doing); };
 

@@ -33,6 +33,6 @@ struct ConfigureReport {
 // Edits or, with `undo`, restores the file: byte for byte when nobody changed it since, else by taking out
 // what is ours. A file that cannot be understood is left as it is. The file keeps mode and owner and is
 // replaced atomically.
-[[nodiscard]] Result<ConfigureReport> configure(const ConfigureRequest& request);
+[[nodiscard]] Result<ConfigureReport> configure(const ConfigureRequest& wanted);
 
 }  // namespace hami::hamictl

@@ -36,6 +36,9 @@ class ConfigureGolden : public testing::TestWithParam<std::string> {
     const std::string words = slurp(dir_ / "options");
     options_.set_default = words.find("--set-default") != std::string::npos;
     options_.enable_cdi = words.find("--cdi") != std::string::npos;
+    if (words.find("--runtime-name slices") != std::string::npos) options_.runtime_name = "slices";
+    options_.is_template = GetParam().find("template") != std::string::npos;
+    options_.template_version = GetParam().find("_v3") != std::string::npos ? 3 : 2;
   }
 
   [[nodiscard]] fs::path file(const char* stem) const {
@@ -71,7 +74,7 @@ TEST_P(ConfigureGolden, RemovingLeavesNothingOfOurs) {
   const auto got = remove(slurp(file("after")));
 
   ASSERT_TRUE(got) << got.error().line();
-  EXPECT_EQ(got->find("hami"), std::string::npos) << *got;
+  EXPECT_EQ(got->find("hami-runtime"), std::string::npos) << *got;
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, ConfigureGolden, testing::ValuesIn(cases()),
