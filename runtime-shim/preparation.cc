@@ -13,6 +13,7 @@
 #include "runtime-shim/own_log.h"
 #include "runtime-shim/pod.h"
 #include "runtime-shim/reader_group.h"
+#include "runtime-shim/requirement.h"
 #include "runtime-shim/scheduled.h"
 #include "runtime-shim/state/claims.h"
 #include "runtime-shim/state/liveness.h"
@@ -76,6 +77,9 @@ Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView
   HAMI_TRY(const Allocation allocation, reserve(request));
   key_ = container_.key;
 
+  for (std::size_t i = 0; i < node_.size(); ++i) {
+    HAMI_CHECK(check_requirements(container_.view, allocation.vendors[i], node_[i]));
+  }
   HAMI_TRY(container_.image, inspect_image(container_.rootfs));
   HAMI_TRY(const Plan plan, make_plan(request, allocation, node_, container_, config_));
   HAMI_CHECK(write_container_dir(plan, container_.dir, reader));
