@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "libvgpu/abi/usage.h"
+#include "libvgpu/abi/usage_repair.h"
 #include "tests/fake/sim_node.h"
 
 namespace hami::fake {
@@ -76,6 +76,13 @@ class Container {
   abi::SliceFile& slice() const { return *slice_; }
   abi::UsagePage& page() const { return *page_; }
   std::uint64_t committed(unsigned device = 0) const { return page_->devices[device].committed.load(); }
+  // The same after the host has given back what dead processes held.
+  std::uint64_t repaired(unsigned device = 0) const {
+    const int fd = ::open(node_.file("usage").c_str(), O_RDWR | O_CLOEXEC);
+    abi::repair(*page_, fd, abi::kMaxSlots);
+    ::close(fd);
+    return committed(device);
+  }
 
  private:
   std::string card_uuid(std::size_t index) const {
