@@ -12,7 +12,10 @@
 //     repairer count again (usage_repair.h).
 //   * A process owns slot i while it holds the POSIX record lock on byte i of the page's file. The kernel
 //   drops it
-//     at any kind of death; F_GETLK from outside gives the owner's pid as the asking process sees it.
+//     at any kind of death; F_GETLK from outside gives the owner's pid as the asking process sees it. A
+//     program
+//   that closes descriptors which are not its own drops that lock while it lives: then the lock of byte
+//   `life` counts, which belongs to an open file that only a mapping keeps.
 #pragma once
 
 #include <atomic>
@@ -30,6 +33,7 @@ inline constexpr std::uint32_t kMaxSlots = 2048;       // processes per containe
 inline constexpr std::uint32_t kStripes = 4;           // threads of a process spread over this many words
 inline constexpr std::uint64_t kGateByte = kMaxSlots;  // lock byte of whoever raises `gate`
 inline constexpr std::uint64_t kStartByte = kMaxSlots + 1;  // lock byte of a process that starts
+inline constexpr std::uint64_t kLifeBytes = 1U << 16U;      // `life` lies from here to twice this
 
 // Bytes admitted on one device, by all processes together. `committed` is the one word that admission
 // changes.
@@ -52,7 +56,8 @@ struct alignas(64) UsageSlot {
   std::atomic<std::uint32_t> host_pid;    // filled from outside; 0: unknown
   std::atomic<std::uint32_t> flags;       // SlotFlags
   std::atomic<std::uint64_t> devices;     // bit i: the process has used the container's device i
-  std::uint64_t reserved[4];
+  std::atomic<std::uint64_t> life;        // byte whose lock lives as long as the process; 0: none
+  std::uint64_t reserved[3];
   std::atomic<std::uint64_t> held[kStripes][kMaxDevices];  // see held_bytes(), held_marks()
 };
 

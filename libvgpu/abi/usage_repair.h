@@ -62,6 +62,7 @@ inline void clear(UsagePage& page, UsageSlot& slot) noexcept {
   slot.host_pid.store(0, std::memory_order_relaxed);
   slot.devices.store(0, std::memory_order_relaxed);
   slot.flags.store(0, std::memory_order_relaxed);
+  slot.life.store(0, std::memory_order_relaxed);
   slot.owner.store(0, std::memory_order_release);
   page.repairs.fetch_add(1, std::memory_order_relaxed);
 }
@@ -77,8 +78,10 @@ inline void give_back(UsagePage& page, UsageSlot& slot) noexcept {
 }
 
 // A process does not conflict with its own locks, so it must not ask about its own slot, `self`.
-inline bool is_alive(int fd, std::uint32_t index, std::uint32_t self) noexcept {
-  return index == self || byte_lock_owner(fd, index) != 0;
+inline bool is_alive(const UsagePage& page, int fd, std::uint32_t index, std::uint32_t self) noexcept {
+  if (index == self || byte_lock_owner(fd, index) != 0) return true;
+  const std::uint64_t life = page.slots[index].life.load(std::memory_order_acquire);
+  return life != 0 && byte_lock_owner(fd, life) != 0;
 }
 
 inline std::uint32_t slots_in_use(const UsagePage& page) noexcept {
@@ -92,7 +95,8 @@ inline bool wait_until_quiet(const UsagePage& page, int fd, std::uint32_t self) 
   int rounds = 0;
   for (std::uint32_t index = 0; index < slots_in_use(page); ++index) {
     const UsageSlot& slot = page.slots[index];
-    while (slot.owner.load(std::memory_order_acquire) != 0 && has_marks(slot) && is_alive(fd, index, self)) {
+    while (slot.owner.load(std::memory_order_acquire) != 0 && has_marks(slot) &&
+           is_alive(page, fd, index, self)) {
       if (++rounds > 500) return false;
       const timespec pause = {0, 100'000};
       ::nanosleep(&pause, nullptr);
@@ -110,7 +114,7 @@ inline void recount(UsagePage& page, int fd, std::uint32_t self) noexcept {
     for (std::uint32_t index = 0; index < slots_in_use(page); ++index) {
       UsageSlot& slot = page.slots[index];
       if (slot.owner.load(std::memory_order_acquire) == 0) continue;
-      if (!is_alive(fd, index, self)) {
+      if (!is_alive(page, fd, index, self)) {
         clear(page, slot);
         continue;
       }
@@ -135,7 +139,7 @@ inline std::uint32_t repair(UsagePage& page, int fd, std::uint32_t self) noexcep
     bool ambiguous = page.gate.load(std::memory_order_acquire) != 0;  // left up by a repairer that died
     for (std::uint32_t index = 0; index < slots_in_use(page); ++index) {
       UsageSlot& slot = page.slots[index];
-      if (slot.owner.load(std::memory_order_acquire) == 0 || is_alive(fd, index, self)) continue;
+      if (slot.owner.load(std::memory_order_acquire) == 0 || is_alive(page, fd, index, self)) continue;
       ++dead;
       if (has_marks(slot)) {
         ambiguous = true;

@@ -2,8 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <cstring>
 
 #include "libvgpu/abi/usage_repair.h"
 #include "libvgpu/core/log.h"
@@ -39,20 +43,44 @@ void raise_to(std::atomic<std::uint64_t>& mark, std::uint64_t value) noexcept {
   }
 }
 
+// The page's file under a number that is out of the way.
+int open_page_file(const char* path) noexcept {
+  const int low = ::open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (low < 0) return -1;
+  // Closing a descriptor of the file drops our record locks: the move comes before the first lock.
+  const int fd = ::fcntl(low, F_DUPFD_CLOEXEC, kHighDescriptor);
+  if (fd < 0) return low;
+  ::close(low);
+  return fd;
+}
+
+// By the system call itself: the C library's function has a name that old ones do not know.
+bool file_identity(int fd, std::uint64_t& device, std::uint64_t& inode) noexcept {
+  struct stat status = {};
+  if (::syscall(SYS_fstat, fd, &status) != 0) return false;
+  device = status.st_dev;
+  inode = status.st_ino;
+  return true;
+}
+
+// Locks a byte for an open file instead of a process. False also on kernels that have no such locks.
+bool lock_for_file(int fd, std::uint64_t byte) noexcept {
+  constexpr int kSetFileLock = 37;  // F_OFD_SETLK
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = static_cast<off_t>(byte);
+  lock.l_len = 1;
+  return ::fcntl(fd, kSetFileLock, &lock) == 0;
+}
+
 }  // namespace
 
 bool Account::open(const char* path, std::uint64_t offset) noexcept {
-  const int low = ::open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-  if (low < 0) {
+  const int fd = open_page_file(path);
+  if (fd < 0) {
     log(LogLevel::error, "cannot open the usage page '", path, "'; CUDA memory calls fail");
     return false;
-  }
-  // Closing a descriptor of the file drops our record locks: the move comes before the first lock.
-  int fd = ::fcntl(low, F_DUPFD_CLOEXEC, kHighDescriptor);
-  if (fd >= 0) {
-    ::close(low);
-  } else {
-    fd = low;
   }
   void* memory = MAP_FAILED;
   if (::lseek(fd, 0, SEEK_END) >= static_cast<off_t>(offset + sizeof(abi::UsagePage))) {
@@ -66,8 +94,56 @@ bool Account::open(const char* path, std::uint64_t offset) noexcept {
     return false;
   }
   fd_ = fd;
+  file_identity(fd, device_, inode_);
+  const std::size_t length = std::strlen(path);
+  if (length < sizeof path_) std::memcpy(path_, path, length + 1);
+  hold_life();
   page_ = static_cast<abi::UsagePage*>(memory);
   return true;
+}
+
+// Programs close descriptors that they do not know, and open other files under the same number.
+bool Account::has_file() const noexcept {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  return file_identity(fd_, device, inode) && device == device_ && inode == inode_;
+}
+
+// Makes `fd_` the page's file again when it is not. False when it cannot be had.
+bool Account::keep_file() noexcept {
+  if (has_file()) return true;
+  const int lost = fd_;
+  const int fd = path_[0] == '\0' ? -1 : open_page_file(path_);
+  if (fd < 0) return false;
+  fd_ = fd;
+  if (!has_file()) {  // another file stands there now
+    ::close(fd);
+    fd_ = lost;
+    return false;
+  }
+  if (self() < abi::kMaxSlots) abi::set_byte_lock(fd_, self(), F_WRLCK);
+  return true;
+}
+
+// Takes the lock of a byte for as long as this process has its memory: the lock belongs to an open file, and
+// the mapping of one page keeps that file open when its descriptor is closed. Children do not inherit it.
+// Closing a descriptor drops the record locks of this process, so this comes before the first of them.
+void Account::hold_life() noexcept {
+  life_ = 0;
+  life_holder_ = ::getpid();
+  const int fd = path_[0] == '\0' ? -1 : ::open(path_, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return;
+  constexpr std::size_t kPage = 4096;
+  void* memory = ::mmap(nullptr, kPage, PROT_NONE, MAP_SHARED, fd, 0);
+  if (memory != MAP_FAILED && ::madvise(memory, kPage, MADV_DONTFORK) == 0) {
+    const auto first = static_cast<std::uint32_t>(::getpid());
+    for (std::uint32_t i = 0; i < 64 && life_ == 0; ++i) {
+      const std::uint64_t byte = abi::kLifeBytes + (first + i) % abi::kLifeBytes;
+      if (lock_for_file(fd, byte)) life_ = byte;
+    }
+  }
+  if (memory != MAP_FAILED && life_ == 0) ::munmap(memory, kPage);
+  ::close(fd);
 }
 
 std::uint32_t Account::self() const noexcept {
@@ -91,6 +167,7 @@ bool Account::take_slot(std::uint32_t index) noexcept {
   slot.start_time.store(own_start_time(), std::memory_order_relaxed);
   slot.host_pid.store(own_host_pid(), std::memory_order_relaxed);
   slot.flags.store(abi::kSlotEnforced, std::memory_order_relaxed);
+  slot.life.store(life_, std::memory_order_relaxed);
   slot.owner.store(std::uint64_t{static_cast<std::uint32_t>(::getpid())} << 32U | 1U,
                    std::memory_order_release);
   if (mirror_ != nullptr) {
@@ -110,6 +187,10 @@ abi::UsageSlot* Account::join() noexcept {
     // A process does not see its own lock: no sweep of another thread may look at the slot before it is known
     // as ours.
     const LockGuard no_sweep(sweeping_);
+    if (!keep_file()) {
+      log(LogLevel::error, "the usage page '", path_, "' is gone; CUDA memory calls fail");
+      return nullptr;
+    }
     for (std::uint32_t index = 0; index < abi::kMaxSlots; ++index) {
       if (take_slot(index)) return slot_.load(std::memory_order_acquire);
     }
@@ -210,7 +291,9 @@ bool Account::is_alone() const noexcept {
 
 std::uint32_t Account::sweep() noexcept {
   if (is_alone() && page_->gate.load(std::memory_order_relaxed) == 0) return 0;
+  const ErrnoGuard keep_errno;
   const LockGuard guard(sweeping_);
+  if (!keep_file()) return 0;
   page_->swept_at.store(now_ms(), std::memory_order_relaxed);
   const std::uint32_t dead = abi::repair(*page_, fd_, self());
   if (dead > 0 && mirror_ != nullptr) mirror_->drop_dead(*page_);
@@ -304,6 +387,7 @@ void Account::forget() noexcept {
   slot_.store(nullptr, std::memory_order_release);
   joining_.reset();
   sweeping_.reset();
+  if (life_holder_ != ::getpid()) hold_life();  // the parent's is not ours
 }
 
 }  // namespace hami::vgpu

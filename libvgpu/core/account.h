@@ -82,6 +82,9 @@ class Account {
   }
   abi::UsageSlot* join() noexcept;
   bool take_slot(std::uint32_t index) noexcept;
+  bool has_file() const noexcept;
+  bool keep_file() noexcept;
+  void hold_life() noexcept;
   std::atomic<std::uint64_t>* enter(unsigned device) noexcept;
   bool try_commit(unsigned device, std::uint64_t bytes, std::uint64_t limit) noexcept;
   void wait_for_gate() noexcept;
@@ -96,6 +99,11 @@ class Account {
 
   abi::UsagePage* page_ = nullptr;
   int fd_ = -1;
+  char path_[256] = {};      // of the page's file; empty: too long to remember
+  std::uint64_t inode_ = 0;  // of the page's file
+  std::uint64_t device_ = 0;
+  std::uint64_t life_ = 0;  // see UsageSlot::life
+  int life_holder_ = 0;     // pid of the process that took it
   Region* mirror_ = nullptr;
   std::atomic<abi::UsageSlot*> slot_{nullptr};
   SpinLock joining_;

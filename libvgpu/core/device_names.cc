@@ -60,7 +60,7 @@ int index_from_lists(std::string_view visible, std::string_view uuids, int ordin
   if (wanted.empty()) return ordinal;
   const int index = number(wanted);
   if (index >= 0) return index;
-  for (int i = 0; !item(uuids, i).empty(); ++i) {
+  for (int i = 0; i < static_cast<int>(abi::kMaxDevices) && !item(uuids, i).empty(); ++i) {
     if (abbreviates(wanted, item(uuids, i))) return i;
   }
   return ordinal;

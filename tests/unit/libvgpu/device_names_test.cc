@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace hami::vgpu {
 namespace {
 
@@ -30,6 +32,12 @@ TEST(IndexFromLists, IgnoresWhatItCannotRead) {
   EXPECT_EQ(index_from_lists("-1", "", 0), 0);
   EXPECT_EQ(index_from_lists(",,", "", 1), 1);
   EXPECT_EQ(index_from_lists("99999999999", "", 0), 0);
+}
+
+TEST(IndexFromLists, LooksNoFurtherThanAContainerHasDevices) {
+  std::string many;
+  for (int i = 0; i < 200'000; ++i) many += "x,";
+  EXPECT_EQ(index_from_lists("GPU-aaaa", many + kUuids, 3), 3);
 }
 
 TEST(SameUuid, ComparesWithoutPrefixAndCase) {

@@ -111,6 +111,63 @@ TEST_F(RepairTest, AReportForgetsDeadProcessesWithin100Milliseconds) {
   EXPECT_LT(elapsed_ms(start), 100);
 }
 
+// Daemons close every descriptor, also those that are not theirs.
+TEST_F(RepairTest, AProcessThatClosedAllItsDescriptorsIsStillAlive) {
+  Child closer(path_, [](Account& account) {
+    account.admit(0, 5 * kMiB, 0);
+    for (int fd = 100; fd < 2048; ++fd) ::close(fd);  // the lower ones tell the test
+  });
+  ASSERT_TRUE(closer.ready());
+
+  abi::repair(*page_, fd_, abi::kMaxSlots);
+
+  EXPECT_EQ(committed(0), 5 * kMiB);
+  closer.kill();
+  abi::repair(*page_, fd_, abi::kMaxSlots);
+  EXPECT_EQ(committed(0), 0U);
+}
+
+TEST_F(RepairTest, AProcessThatLostItsDescriptorToAnotherFileHarmsNobody) {
+  Child victim(path_, [](Account& account) { account.admit(0, 5 * kMiB, 0); });
+  ASSERT_TRUE(victim.ready());
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    Account account;
+    if (!account.open(path_.c_str(), 0)) ::_exit(1);
+    account.admit(0, 7 * kMiB, 0);
+    const int other = ::open("/dev/zero", O_RDWR);
+    for (int fd = 3; fd < 2048; ++fd) {
+      if (fd != other) ::dup2(other, fd);
+    }
+    const bool refused = account.admit(0, 60 * kMiB, 64 * kMiB) == Verdict::refused;  // looks for dead ones
+    ::_exit(refused && account.used(0) == 12 * kMiB ? 0 : 2);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(abi::repair(*page_, fd_, abi::kMaxSlots), 1U);
+  EXPECT_EQ(committed(0), 5 * kMiB);
+}
+
+TEST_F(RepairTest, AChildDoesNotKeepItsDeadParentAlive) {
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    Account account;
+    if (!account.open(path_.c_str(), 0)) ::_exit(1);
+    account.admit(0, 7 * kMiB, 0);
+    if (::fork() == 0) {
+      account.forget();
+      ::sleep(2);
+    }
+    ::_exit(0);
+  }
+  ::waitpid(parent, nullptr, 0);
+
+  EXPECT_EQ(abi::repair(*page_, fd_, abi::kMaxSlots), 1U);
+  EXPECT_EQ(committed(0), 0U);
+}
+
 // A process may die between marking its word, changing `committed` and recording the change.
 TEST_F(RepairTest, CountsAgainWhenAProcessDiedInsideAChange) {
   Child victim(path_, [&](Account& account) {
