@@ -33,7 +33,7 @@ inline constexpr std::uint32_t kMaxSlots = 2048;       // processes per containe
 inline constexpr std::uint32_t kStripes = 4;           // threads of a process spread over this many words
 inline constexpr std::uint64_t kGateByte = kMaxSlots;  // lock byte of whoever raises `gate`
 inline constexpr std::uint64_t kStartByte = kMaxSlots + 1;  // lock byte of a process that starts
-inline constexpr std::uint64_t kLifeBytes = 1U << 16U;      // `life` lies from here to twice this
+inline constexpr std::uint64_t kLifeBytes = 1U << 16U;      // `life` lies from here on
 
 // Bytes admitted on one device, by all processes together. `committed` is the one word that admission
 // changes.

@@ -136,9 +136,13 @@ void Account::hold_life() noexcept {
   constexpr std::size_t kPage = 4096;
   void* memory = ::mmap(nullptr, kPage, PROT_NONE, MAP_SHARED, fd, 0);
   if (memory != MAP_FAILED && ::madvise(memory, kPage, MADV_DONTFORK) == 0) {
-    const auto first = static_cast<std::uint32_t>(::getpid());
-    for (std::uint32_t i = 0; i < 64 && life_ == 0; ++i) {
-      const std::uint64_t byte = abi::kLifeBytes + (first + i) % abi::kLifeBytes;
+    // A number that no other process had, whatever its pid: a dead one's slot must not look alive by our
+    // lock.
+    timespec now = {};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const std::uint64_t first = abi::kLifeBytes + static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+                                static_cast<std::uint64_t>(now.tv_nsec);
+    for (std::uint64_t byte = first; byte < first + 64 && life_ == 0; ++byte) {
       if (lock_for_file(fd, byte)) life_ = byte;
     }
   }

@@ -20,6 +20,7 @@ using property::Board;
 using property::Seat;
 
 constexpr std::uint64_t kLimitMib = 1000;
+constexpr std::uint64_t kPoolStep = 32 * kMiB;  // of the simulated driver
 
 struct Shape {
   unsigned processes;
@@ -104,6 +105,7 @@ class Property : public ::testing::Test {
 
   // Runs everything. Returns the number of operations.
   void run(const Shape& shape) {
+    processes_ = shape.processes;
     start(shape);
     ASSERT_NO_FATAL_FAILURE(meet());
     const std::uint64_t base = container_.committed();
@@ -124,8 +126,10 @@ class Property : public ::testing::Test {
   void expect_never_above_the_limit() {
     EXPECT_LE(worst_, kLimitMib * kMiB);
     EXPECT_LE(container_.page().devices[0].peak.load(), kLimitMib * kMiB);
-    // The card's own view, which knows nothing of libvgpu.so.
-    EXPECT_LE(node_.stat("container", "peak_granted"), kLimitMib * kMiB);
+    // The card's own view, which knows nothing of libvgpu.so. A pool that grows by more than there is room
+    // for is made to give it back before the call returns: so long the card holds up to one step of growth
+    // more per process.
+    EXPECT_LE(node_.stat("container", "peak_granted"), kLimitMib * kMiB + processes_ * kPoolStep);
   }
 
   // They all ended without a free.
@@ -139,6 +143,7 @@ class Property : public ::testing::Test {
   Mapped<Board> board_;
   std::uint64_t seed_;
   std::vector<pid_t> pids_;
+  unsigned processes_ = 0;
   std::uint64_t worst_ = 0;
   std::uint64_t operations_ = 0;
   std::uint64_t refused_ = 0;
