@@ -17,6 +17,7 @@ if(TARGET vgpu)
 endif()
 install(DIRECTORY vendors/ DESTINATION ${HAMI_DATADIR}/vendors FILES_MATCHING PATTERN "*.yaml"
         PATTERN "probe" EXCLUDE)
+install(FILES vendors/recipe.schema.json DESTINATION ${HAMI_DATADIR})
 install(FILES runtime-shim/config.toml DESTINATION /etc/hami OPTIONAL)
 # A directory of its own: CRI-O loads nothing from a hooks.d that has a file with podman's precreate stage.
 install(FILES packaging/hooks.d/hami.json DESTINATION ${HAMI_DATADIR}/hooks.d)

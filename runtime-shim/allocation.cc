@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "oci-config/base/text.h"
 #include "runtime-shim/device_use.h"
@@ -29,6 +30,7 @@ bool names_type(const Names& types, const Device& device) {
 }
 
 bool is_allowed(const VendorRequest& request, const Inventory& inventory, const Device& device) {
+  if (request.model && request.model->value != device.model) return false;
   if (request.use_uuid && !names_device(inventory, request.use_uuid->value, device)) return false;
   if (request.nouse_uuid && names_device(inventory, request.nouse_uuid->value, device)) return false;
   if (request.use_type && !names_type(request.use_type->value, device)) return false;
@@ -54,59 +56,30 @@ class Placer {
 
   Result<VendorAllocation> place() {
     VendorAllocation allocation{request_.vendor, {}};
-    if (request_.decided) return place_decided();
     if (request_.selector && request_.selector->value.kind == Selector::Kind::none) return allocation;
     HAMI_TRY(auto chosen, choose());
     std::sort(chosen.begin(), chosen.end());
     for (std::uint32_t i = 0; i < chosen.size(); ++i) allocation.grants.push_back(grant(chosen[i], i));
+    HAMI_CHECK(check_single(allocation));
     return allocation;
   }
 
  private:
+  Result<> check_single(const VendorAllocation& allocation) const {
+    const bool has_slice = std::any_of(allocation.grants.begin(), allocation.grants.end(),
+                                       [](const Grant& grant) { return grant.is_slice(); });
+    if (!node_.recipe.slice.single_device || !has_slice || allocation.grants.size() < 2) return {};
+    return fail(Errc::invalid_request,
+                text::cat({request_.origin(), " asks for slices of ", text::number(allocation.grants.size()),
+                           " ", request_.vendor, " devices, but a container can have a slice of one only"}),
+                "ask for one device, or for whole ones");
+  }
+
   [[nodiscard]] const std::vector<Device>& devices() const { return node_.inventory.devices; }
 
   [[nodiscard]] Demand demand(std::size_t device, std::uint32_t position) const {
-    return demand_on(uses_[device], request_, position, mutex_, policy_, node_.recipe.slice.memory_unit);
-  }
-
-  // Somebody else chose: each device must be here. Whether it has room matters only where nobody counted.
-  Result<VendorAllocation> place_decided() {
-    VendorAllocation allocation{request_.vendor, {}};
-    std::vector<std::size_t> positions;
-    for (const Given& given : request_.decided->devices) {
-      const Device* device = node_.inventory.find(given.device);
-      if (device == nullptr) return unknown_device(given.device, request_.origin());
-      const auto position = static_cast<std::size_t>(device - devices().data());
-      const Demand taken = given_demand(given, *device);
-      if (!request_.decided->binding && !lacks(uses_[position], taken).empty())
-        return exhausted(request_.decided->devices.size(), {position});
-      allocation.grants.push_back(grant_of(position, taken));
-    }
-    std::sort(allocation.grants.begin(), allocation.grants.end(),
-              [](const Grant& a, const Grant& b) { return a.device < b.device; });
-    for (std::size_t i = 1; i < allocation.grants.size(); ++i) {
-      if (allocation.grants[i - 1].device == allocation.grants[i].device)
-        return twice(devices()[allocation.grants[i].device]);
-    }
-    return allocation;
-  }
-
-  [[nodiscard]] Demand given_demand(const Given& given, const Device& device) const {
-    Demand demand;
-    demand.memory = given.memory.value_or(device.memory);
-    demand.cores = given.cores;
-    // All of the card needs no limit; more than it has is overcommitted and needs one.
-    const bool all = device.memory.value != 0 && demand.memory.whole_mib() == device.memory.whole_mib();
-    if (given.memory && !all) demand.memory_limit = demand.memory;
-    if (given.cores.value < 100) demand.core_limit = given.cores;
-    demand.exclusive = given.cores.value >= 100 || (!given.memory && !request_.decided->binding);
-    return demand;
-  }
-
-  [[nodiscard]] tl::unexpected<Error> twice(const Device& device) const {
-    return fail(Errc::invalid_request,
-                text::cat({request_.origin(), " names ", describe_device(device), " twice"}),
-                "a container gets different devices");
+    return demand_on(uses_[device], request_, position, mutex_, policy_, node_.recipe.slice,
+                     devices()[device]);
   }
 
   Result<std::vector<std::size_t>> choose() {
@@ -145,7 +118,7 @@ class Placer {
     }
     for (const std::string& name : request_.selector->value.names) {
       const Device* device = node_.inventory.find(name);
-      if (device == nullptr) return unknown_device(name, request_.selector->origin);
+      if (device == nullptr) return unknown_device(name);
       chosen.push_back(static_cast<std::size_t>(device - devices().data()));
     }
     std::sort(chosen.begin(), chosen.end());
@@ -206,16 +179,17 @@ class Placer {
   }
 
   [[nodiscard]] Grant grant(std::size_t device, std::uint32_t position) const {
-    return grant_of(device, demand(device, position));
-  }
-
-  [[nodiscard]] Grant grant_of(std::size_t device, const Demand& taken) const {
+    const Demand taken = demand(device, position);
     Grant out;
     out.device = device;
     out.uuid = devices()[device].uuid;
     out.memory_limit = taken.memory_limit;
     out.core_limit = taken.core_limit;
-    out.holding = {request_.vendor, out.uuid, taken.memory, taken.cores, taken.exclusive};
+    out.holding = {request_.vendor, out.uuid, taken.memory, taken.cores, taken.exclusive, 0, 0, 0};
+    if (node_.recipe.slice.mechanism == vendors::SliceMechanism::vendor && out.is_slice()) {
+      out.holding.slot = free_slot(uses_[device]);
+      std::tie(out.holding.parts_low, out.holding.parts_high) = free_parts(uses_[device], taken.parts);
+    }
     return out;
   }
 
@@ -236,7 +210,9 @@ class Placer {
     std::vector<std::string> parts;
     for (const std::size_t i : allowed) {
       if (parts.size() == kMost) break;
-      parts.push_back(text::cat({describe_device(devices()[i]), ": ", describe_free(uses_[i])}));
+      const std::string why = demand(i, 0).problem;
+      parts.push_back(text::cat(
+          {describe_device(devices()[i]), ": ", describe_free(uses_[i]), why.empty() ? "" : ", but ", why}));
     }
     if (allowed.size() > kMost)
       parts.push_back(text::cat({text::number(allowed.size() - kMost), " more devices"}));
@@ -258,12 +234,11 @@ class Placer {
                 "ask for less, or delete a container that holds a device");
   }
 
-  [[nodiscard]] tl::unexpected<Error> unknown_device(const std::string& name,
-                                                     const std::string& origin) const {
+  [[nodiscard]] tl::unexpected<Error> unknown_device(const std::string& name) const {
     std::vector<std::string> here;
     for (const Device& device : devices()) here.push_back(describe_device(device));
     return fail(Errc::not_found,
-                text::cat({origin, " names ", text::quote(name), ", but this node has ",
+                text::cat({request_.selector->origin, " names ", text::quote(name), ", but this node has ",
                            here.empty() ? "no device" : text::join(here, ", ")}),
                 "name one of these");
   }

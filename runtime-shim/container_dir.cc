@@ -98,6 +98,8 @@ Result<> write_container_dir(const Plan& plan, const std::string& dir, std::opti
   if (!fd) return fail_errno("open", dir);
   const auto fill = [&]() -> Result<> {
     if (plan.slice) HAMI_CHECK(write_slice(fd.get(), plan));
+    for (std::size_t i = 0; i < plan.files.size(); ++i)
+      HAMI_CHECK(write_file(fd.get(), text::cat({"file", text::number(i)}).c_str(), plan.files[i], 0644));
     if (reader) HAMI_CHECK(admit(fd.get(), dir, *reader));
     if (plan.hook.empty()) return {};
     return write_plan(fd.get(), plan.hook, reader);

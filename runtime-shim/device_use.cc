@@ -1,9 +1,11 @@
 #include "runtime-shim/device_use.h"
 
 #include <algorithm>
+#include <bit>
 #include <unordered_map>
 
 #include "oci-config/base/text.h"
+#include "vendors/render.h"
 
 namespace hami::shim {
 
@@ -54,6 +56,56 @@ bool is_shared_whole(const VendorRequest& request, const Policy& policy) {
   return policy.vendor_variables == VendorVariables::shared && !request.count && !request.has_limit();
 }
 
+// Numbered parts as a percentage that gives exactly so many of them back.
+Percent percent_of_parts(const Stated<std::uint32_t>& asked, std::uint32_t parts, std::string& problem) {
+  if (asked.value > parts) {
+    problem = text::cat({"a device has ", text::number(parts), " of what ", asked.origin, " asks for"});
+    return Percent{100};
+  }
+  return Percent{(asked.value * 100 + parts - 1) / parts};
+}
+
+// An amount of memory as the device's driver gives it.
+struct Fitted {
+  std::optional<Bytes> memory;  // none: the whole device
+  Percent cores;                // 0: the size says nothing about them
+  std::string problem;
+};
+
+Fitted fit_unit(Bytes memory, const vendors::SliceRules& rules) {
+  const std::uint64_t unit = std::max<std::uint64_t>(rules.memory_unit.value, 1);
+  const std::uint64_t over = memory.value % unit;
+  // A limit in bytes, as HAMi-core's variables can state it, is held as it is.
+  if (over == 0 || unit <= Bytes::mib(1).value) return {memory, {}, {}};
+  if (rules.rounding == vendors::Rounding::exact) {
+    return {memory, {}, text::cat({"memory is given in multiples of ", to_text(rules.memory_unit)})};
+  }
+  const std::uint64_t down = memory.value - over;
+  const bool is_up = rules.rounding == vendors::Rounding::up || down == 0;
+  return {Bytes{is_up ? down + unit : down}, {}, {}};
+}
+
+Fitted fit(Bytes memory, const DeviceUse& use, const vendors::SliceRules& rules,
+           const vendors::Device& device) {
+  const Fitted whole{std::nullopt, {}, memory > use.capacity ? "not enough memory" : ""};
+  if (!rules.templates.empty()) {
+    const vendors::SliceTemplate* best = nullptr;
+    for (const auto& entry : rules.templates) {
+      const bool fits =
+          entry.memory >= memory && vendors::template_of(rules, device, entry.memory) != nullptr;
+      if (fits && (best == nullptr || entry.memory < best->memory))
+        best = vendors::template_of(rules, device, entry.memory);
+    }
+    return best == nullptr ? whole : Fitted{best->memory, best->cores, {}};
+  }
+  if (!rules.memory_tiers.empty()) {
+    const auto tier = std::lower_bound(rules.memory_tiers.begin(), rules.memory_tiers.end(), memory);
+    const bool is_part = tier != rules.memory_tiers.end() && *tier < use.capacity;
+    return is_part ? Fitted{*tier, {}, {}} : whole;
+  }
+  return fit_unit(memory, rules);
+}
+
 }  // namespace
 
 std::vector<DeviceUse> device_uses(const vendors::Recipe& recipe, const vendors::Inventory& inventory,
@@ -66,6 +118,7 @@ std::vector<DeviceUse> device_uses(const vendors::Recipe& recipe, const vendors:
     uses[i].slots = recipe.slice.max_per_device == 0
                         ? policy.split_count
                         : std::min(policy.split_count, recipe.slice.max_per_device);
+    uses[i].parts = vendors::core_steps_of(recipe.slice, inventory.devices[i]);
     by_uuid.emplace(inventory.devices[i].uuid, &uses[i]);
   }
   for (const state::Lease& lease : leases) {
@@ -77,24 +130,54 @@ std::vector<DeviceUse> device_uses(const vendors::Recipe& recipe, const vendors:
       use.cores.value = add_saturating(use.cores.value, holding.cores.value);
       use.containers = add_saturating(use.containers, 1U);
       use.exclusive = use.exclusive || holding.exclusive;
+      if (recipe.slice.equal_sizes) use.only_size = holding.memory;
+      use.slots_taken.insert(holding.slot);
+      use.parts_low |= holding.parts_low;
+      use.parts_high |= holding.parts_high;
     }
   }
   return uses;
 }
 
+std::pair<std::uint64_t, std::uint64_t> free_parts(const DeviceUse& use, std::uint32_t count) {
+  std::pair<std::uint64_t, std::uint64_t> taken{0, 0};
+  for (std::uint32_t i = 0; i < use.parts && count > 0; ++i) {
+    const std::uint64_t bit = std::uint64_t{1} << (i % 64);
+    if (((i < 64 ? use.parts_low : use.parts_high) & bit) != 0) continue;
+    (i < 64 ? taken.first : taken.second) |= bit;
+    --count;
+  }
+  return taken;
+}
+
+std::uint32_t free_slot(const DeviceUse& use) {
+  std::uint32_t slot = 0;
+  while (use.slots_taken.contains(slot)) ++slot;
+  return slot;
+}
+
 Demand demand_on(const DeviceUse& use, const VendorRequest& request, std::uint32_t position, bool mutex,
-                 const Policy& policy, Bytes memory_unit) {
+                 const Policy& policy, const vendors::SliceRules& rules, const vendors::Device& device) {
   Demand demand;
   demand.exclusive = mutex;
   if (is_shared_whole(request, policy)) return demand;
 
-  auto memory = named_memory(use, request, position, memory_unit);
+  auto memory = named_memory(use, request, position, rules.memory_unit);
   auto cores = named_cores(request, position);
+  if (request.core_parts && use.parts != 0)
+    cores = percent_of_parts(*request.core_parts, use.parts, demand.problem);
   if (!cores && means_whole_device(request, memory.has_value(), policy)) cores = Percent{100};
   if (!memory && !request.memory_percent && policy.default_memory.value != 0) {
     memory = std::min(policy.default_memory, use.capacity);
   }
-  if (!cores) cores = policy.default_cores;
+  if (memory) {
+    const Fitted fitted = fit(*memory, use, rules, device);
+    demand.problem = fitted.problem;
+    memory = fitted.memory;
+    if (fitted.cores.value != 0) cores = fitted.cores;
+    if (!memory) cores = Percent{100};
+  }
+  if (!cores) cores = policy.default_cores.value != 0 ? policy.default_cores : rules.default_cores;
 
   const bool overcommitted = policy.memory_scaling != Scaling{};
   demand.memory = memory.value_or(use.capacity);
@@ -103,10 +186,13 @@ Demand demand_on(const DeviceUse& use, const VendorRequest& request, std::uint32
                      (!named_cores(request, position) && cores->value == 100);
   if (memory || overcommitted) demand.memory_limit = demand.memory;
   if (cores->value < 100) demand.core_limit = *cores;
+  if (use.parts != 0 && (demand.core_limit.value != 0 || demand.memory_limit.value != 0))
+    demand.parts = std::max(1U, demand.cores.value * use.parts / 100);
   return demand;
 }
 
 std::string lacks(const DeviceUse& use, const Demand& demand) {
+  if (!demand.problem.empty()) return demand.problem;
   if (use.exclusive) return "another container has it alone";
   if (demand.exclusive && use.containers != 0) return "others are on it";
   if (use.containers >= use.slots) return "no more containers";
@@ -116,6 +202,10 @@ std::string lacks(const DeviceUse& use, const Demand& demand) {
     return "not enough memory";
   if (demand.cores.value > use.core_capacity.value ||
       use.cores.value > use.core_capacity.value - demand.cores.value)
+    return "not enough cores";
+  if (use.only_size.value != 0 && use.only_size != demand.memory) return "its slices have another size";
+  const auto parts = free_parts(use, demand.parts);
+  if (static_cast<std::uint32_t>(std::popcount(parts.first) + std::popcount(parts.second)) < demand.parts)
     return "not enough cores";
   if (demand.cores.value == 0 && use.cores.value >= use.core_capacity.value) return "no cores left";
   return {};

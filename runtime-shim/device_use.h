@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,11 @@ struct DeviceUse {
   Percent cores;            // held
   std::uint32_t containers = 0;
   bool exclusive = false;  // somebody has it alone
+  Bytes only_size;         // of every slice, where all must have the same memory; 0: any
+  std::set<std::uint32_t> slots_taken;
+  std::uint32_t parts = 0;      // of its compute, numbered; 0: it has none
+  std::uint64_t parts_low = 0;  // held
+  std::uint64_t parts_high = 0;
 };
 
 // Uses of the inventory's devices, by position. Sums saturate.
@@ -37,14 +43,24 @@ struct Demand {
   bool exclusive = false;
   Bytes memory_limit;  // 0: no limit
   Percent core_limit;
+  std::uint32_t parts = 0;  // of the device's compute, where they are numbered
+  std::string problem;      // why the device cannot be divided so, whatever is free
 };
+
+// The lowest parts nobody has, as many as the demand asks for; both words 0 when it asks for none.
+[[nodiscard]] std::pair<std::uint64_t, std::uint64_t> free_parts(const DeviceUse& use, std::uint32_t count);
+
+// The lowest number that no slice of the device has.
+[[nodiscard]] std::uint32_t free_slot(const DeviceUse& use);
 
 // `position`: the container's how manieth device it would be, for limits like CUDA_DEVICE_MEMORY_LIMIT_1.
 // `mutex`: the request wants no neighbour whatever it takes. HAMi's rules: without any amount the whole
 // device, alone; a percentage is of the scaled memory, 100 of it is the whole device, alone; so is 100 % of
-// the cores.
+// the cores. The recipe rounds: to a template or tier the memory fits in, beyond the largest to the whole
+// device.
 [[nodiscard]] Demand demand_on(const DeviceUse& use, const VendorRequest& request, std::uint32_t position,
-                               bool mutex, const Policy& policy, Bytes memory_unit);
+                               bool mutex, const Policy& policy, const vendors::SliceRules& rules,
+                               const vendors::Device& device);
 
 // Empty when the device has room for the demand; else what it lacks, for a message.
 [[nodiscard]] std::string lacks(const DeviceUse& use, const Demand& demand);

@@ -33,6 +33,7 @@ struct Plan {
   oci::ContainerEdits edits;
   vendors::HookPlan hook;
   std::optional<abi::SliceFile> slice;  // sealed; none when nothing has to be held back
+  std::vector<std::string> files;       // contents of file0, file1, … in the container's directory
   std::string preload;                  // content of the container's /etc/ld.so.preload, with a slice only
 };
 
@@ -43,10 +44,10 @@ struct Plan {
                                      const std::vector<VendorNode>& node, const Container& container,
                                      const Config& config);
 
-// Makes the container's directory (0700): slice (0644), usage page (0666), ld.so.preload (0644), plan.json
-// (0600). With a `reader` (see reader_group) that group may also enter the directory (0750) and read the plan
-// (0640), and everybody may pass through the two directories above it. Everything the plan does not need is
-// left out. A directory that is there is replaced.
+// Makes the container's directory (0700): slice (0644), usage page (0666), ld.so.preload (0644), files of the
+// recipes (0644), plan.json (0600). With a `reader` (see reader_group) that group may also enter the
+// directory (0750) and read the plan (0640), and everybody may pass through the two directories above it.
+// Everything the plan does not need is left out. A directory that is there is replaced.
 [[nodiscard]] Result<> write_container_dir(const Plan& plan, const std::string& dir,
                                            std::optional<gid_t> reader);
 

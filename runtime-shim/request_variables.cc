@@ -32,8 +32,26 @@ Names marked_devices(const oci::ContainerView& container, const std::string& mar
   return names;
 }
 
+// "2-5" → 2, 3, 4, 5; nothing when it is no range.
+Result<Names> parse_range(std::string_view name, const Word& word, std::uint32_t most) {
+  const auto dash = name.find('-');
+  if (dash == std::string_view::npos) return Names{};
+  const auto first = text::parse_u64(name.substr(0, dash));
+  const auto last = text::parse_u64(name.substr(dash + 1));
+  if (!first || !last) return Names{};
+  if (*first > *last || *last - *first >= most) {
+    return fail(Errc::invalid_request,
+                text::cat({word.origin, ": ", text::quote(name), " is not a range of at most ",
+                           text::number(most), " devices"}),
+                "write the lower number first, such as \"0-3\"");
+  }
+  Names names;
+  for (auto number = *first; number <= *last; ++number) names.push_back(text::number(number));
+  return names;
+}
+
 Result<Selector> parse_selector(const Word& word, const vendors::Recipe& recipe) {
-  if (word.value == "all" && allows(recipe, vendors::Token::all)) return Selector{Selector::Kind::all, {}};
+  if (text::lower(word.value) == "all" && allows(recipe, vendors::Token::all)) return Selector{Selector::Kind::all, {}};
   if (word.value == "none" && allows(recipe, vendors::Token::none)) return Selector{Selector::Kind::none, {}};
   Selector selector{Selector::Kind::named, {}};
   const char separator = recipe.request.separator.empty() ? ',' : recipe.request.separator.front();
@@ -45,7 +63,17 @@ Result<Selector> parse_selector(const Word& word, const vendors::Recipe& recipe)
                              text::number(recipe.request.max), " devices"}),
                   "write indexes or uuids, such as \"0,1\"");
     }
+    if (allows(recipe, vendors::Token::range)) {
+      HAMI_TRY(Names range, parse_range(name, word, recipe.request.max));
+      selector.names.insert(selector.names.end(), range.begin(), range.end());
+      if (!range.empty()) continue;
+    }
     selector.names.emplace_back(name);
+  }
+  if (selector.names.size() > recipe.request.max) {
+    return fail(Errc::invalid_request,
+                text::cat({word.origin, " names more than ", text::number(recipe.request.max), " devices"}),
+                "name fewer devices");
   }
   return selector;
 }
@@ -133,14 +161,9 @@ Result<> read_selector(const oci::ContainerView& container, const vendors::Recip
 
 Result<> read_limit_variables(const oci::ContainerView& container, const vendors::Recipe& recipe,
                               VendorRequest& out) {
-  HAMI_CHECK(read_memory_limits(container, recipe.resources.limit_env.memory, out));
-  HAMI_CHECK(read_core_limits(container, recipe.resources.limit_env.cores, out));
-  return read_mode_variables(container, recipe, out);
-}
-
-Result<> read_mode_variables(const oci::ContainerView& container, const vendors::Recipe& recipe,
-                             VendorRequest& out) {
   const vendors::LimitVariables& names = recipe.resources.limit_env;
+  HAMI_CHECK(read_memory_limits(container, names.memory, out));
+  HAMI_CHECK(read_core_limits(container, names.cores, out));
   if (const auto word = find(container, names.priority)) {
     HAMI_TRY(const auto priority, parse_number(*word, 0, INT32_MAX, "", "0"));
     HAMI_CHECK(put(out.priority, static_cast<std::int32_t>(priority), word->origin, "priority"));

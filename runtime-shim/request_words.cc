@@ -3,11 +3,17 @@
 #include <algorithm>
 #include <utility>
 
-#include "runtime-shim/pod.h"
-
 namespace hami::shim {
 
 namespace {
+
+// Where engines put the name that the container has in its Pod.
+std::string name_in_pod(const oci::ContainerView& container) {
+  for (const char* key : {"io.kubernetes.cri.container-name", "io.kubernetes.container.name"}) {
+    if (const auto name = container.annotation(key)) return std::string(*name);
+  }
+  return {};
+}
 
 // Calls `take` for each of the names that the words have: a current name and its older spellings.
 template <typename Take>
@@ -27,31 +33,72 @@ Result<> read_list(const Words& words, const std::vector<std::string>& names,
   });
 }
 
-Result<> read_memory(const Words& words, const vendors::Recipe& recipe, VendorRequest& out) {
-  const vendors::MemoryResource& memory = recipe.resources.memory;
+// "16Gi" where the resource allows it, else a number of units.
+Result<Bytes> parse_memory(const Word& word, const vendors::MemoryResource& memory) {
   constexpr std::uint64_t kMost = std::uint64_t{1} << 60U;  // bytes; beyond any device
+  if (memory.suffix && word.value.find_first_not_of("0123456789") != std::string::npos) {
+    auto bytes = parse_bytes(word.value);
+    if (!bytes) return fail(std::move(bytes).error().within(word.origin));
+    // Kubernetes writes 1000 as "1k": taken as bytes that would be nothing, and nothing means everything.
+    if (*bytes < memory.unit) {
+      return fail(
+          Errc::invalid_request,
+          text::cat({word.origin, ": ", text::quote(word.value), " is less than ", to_text(memory.unit)}),
+          "write the amount with Mi or Gi");
+    }
+    return *bytes;
+  }
   const std::string unit = to_text(memory.unit);
-  HAMI_CHECK(each(words, memory.names, [&](const Word& word) -> Result<> {
-    HAMI_TRY(const auto amount,
-             parse_number(word, 1, kMost / memory.unit.value,
-                          unit == "1MiB" ? "MiB" : text::cat({"units of ", unit}), "3000"));
-    return put(out.memory, Bytes{amount * memory.unit.value}, word.origin, "memory");
-  }));
-  return each(words, recipe.resources.memory_percentage, [&](const Word& word) -> Result<> {
+  HAMI_TRY(const auto amount, parse_number(word, 1, kMost / memory.unit.value,
+                                           unit == "1MiB" ? "MiB" : text::cat({"units of ", unit}), "3000"));
+  return Bytes{amount * memory.unit.value};
+}
+
+Result<> read_memory(const Words& words, const vendors::MemoryResource& memory, VendorRequest& out) {
+  return each(words, memory.names, [&](const Word& word) -> Result<> {
+    HAMI_TRY(const auto amount, parse_memory(word, memory));
+    return put(out.memory, amount, word.origin, "memory");
+  });
+}
+
+Result<> read_memory_percentage(const Words& words, const std::vector<std::string>& names,
+                                VendorRequest& out) {
+  return each(words, names, [&](const Word& word) -> Result<> {
     HAMI_TRY(const auto percent, parse_number(word, 0, 100, "percent", "50"));
     return put(out.memory_percent, Percent{static_cast<std::uint32_t>(percent)}, word.origin, "memory");
   });
 }
 
-Result<> read_cores(const Words& words, const vendors::Recipe& recipe, VendorRequest& out) {
-  const vendors::CoresResource& cores = recipe.resources.cores;
+Result<> read_cores(const Words& words, const vendors::CoresResource& cores, VendorRequest& out) {
   return each(words, cores.names, [&](const Word& word) -> Result<> {
     HAMI_TRY(const auto amount, parse_number(word, 0, UINT32_MAX, "parts of the cores", "30"));
+    if (cores.parts) return put(out.core_parts, static_cast<std::uint32_t>(amount), word.origin, "cores");
     // More than the whole is the whole, as in HAMi.
     const std::uint64_t percent =
         std::min<std::uint64_t>(100, (amount * 100 + cores.whole - 1) / cores.whole);
     return put(out.cores, Percent{static_cast<std::uint32_t>(percent)}, word.origin, "cores");
   });
+}
+
+Result<> read_count(const Words& words, const std::vector<std::string>& names, std::uint32_t most,
+                    VendorRequest& out) {
+  return each(words, names, [&](const Word& word) -> Result<> {
+    HAMI_TRY(const auto count, parse_number(word, 0, most, "devices", "1"));
+    return put(out.count, static_cast<std::uint32_t>(count), word.origin, "number of devices");
+  });
+}
+
+// Names that mean one model only.
+Result<> read_model(const Words& words, const vendors::ModelResources& model, std::uint32_t most,
+                    VendorRequest& out) {
+  for (const auto* names : {&model.count, &model.memory.names, &model.cores.names}) {
+    HAMI_CHECK(each(words, *names, [&](const Word& word) -> Result<> {
+      return put(out.model, model.model, word.origin, "model");
+    }));
+  }
+  HAMI_CHECK(read_count(words, model.count, most, out));
+  HAMI_CHECK(read_memory(words, model.memory, out));
+  return read_cores(words, model.cores, out);
 }
 
 struct PlacementWord {
@@ -69,7 +116,7 @@ Words Words::of_annotations(const oci::ContainerView& container) {
   Words words;
   words.values_ = container.annotations;
   words.kind_ = "annotation";
-  const std::string name = pod_of(container).container;
+  const std::string name = name_in_pod(container);
   if (!name.empty()) words.suffix_ = ".container." + name;
   return words;
 }
@@ -108,12 +155,12 @@ std::optional<Word> Words::find(std::string_view name) const {
 
 Result<> read_resources(const Words& words, const vendors::Recipe& recipe, VendorRequest& out) {
   const vendors::Resources& names = recipe.resources;
-  HAMI_CHECK(each(words, names.count, [&](const Word& word) -> Result<> {
-    HAMI_TRY(const auto count, parse_number(word, 0, recipe.request.max, "devices", "1"));
-    return put(out.count, static_cast<std::uint32_t>(count), word.origin, "number of devices");
-  }));
-  HAMI_CHECK(read_memory(words, recipe, out));
-  HAMI_CHECK(read_cores(words, recipe, out));
+  HAMI_CHECK(read_count(words, names.count, recipe.request.max, out));
+  HAMI_CHECK(read_memory(words, names.memory, out));
+  HAMI_CHECK(read_memory_percentage(words, names.memory_percentage, out));
+  HAMI_CHECK(read_cores(words, names.cores, out));
+  for (const vendors::ModelResources& model : names.models)
+    HAMI_CHECK(read_model(words, model, recipe.request.max, out));
   HAMI_CHECK(each(words, names.priority, [&](const Word& word) -> Result<> {
     HAMI_TRY(const auto priority, parse_number(word, 0, INT32_MAX, "", "0"));
     return put(out.priority, static_cast<std::int32_t>(priority), word.origin, "priority");
@@ -154,6 +201,10 @@ std::set<std::string> resource_names(const vendors::Recipe& recipe) {
        {&names.count, &names.memory.names, &names.memory_percentage, &names.cores.names, &names.priority,
         &names.use_uuid, &names.nouse_uuid, &names.use_type, &names.nouse_type}) {
     out.insert(list->begin(), list->end());
+  }
+  for (const vendors::ModelResources& model : names.models) {
+    for (const auto* list : {&model.count, &model.memory.names, &model.cores.names})
+      out.insert(list->begin(), list->end());
   }
   return out;
 }

@@ -25,7 +25,7 @@ std::string identity(const std::string& path) {
 // The library by the name programs load it under ("libnvidia-ml.so.1"), whatever its version.
 std::optional<HostFile> find_library(const LibraryIndex& libraries, const std::string& name) {
   const auto found = libraries.find({name.substr(0, name.find(".so")), "", "", false});
-  return found ? std::optional<HostFile>(found->file) : std::nullopt;
+  return found ? std::optional<HostFile>(found->file) : libraries.find_plain(name);
 }
 
 std::string cache_path(const Recipe& recipe, const HostRoots& roots) {

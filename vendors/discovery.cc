@@ -45,31 +45,67 @@ Result<Device> read_device(const Recipe& recipe, const Variables& node, const Li
   return device;
 }
 
-// Every device the recipe's pattern finds, without those it excludes.
-Result<std::vector<Device>> list_devices(const Recipe& recipe, const Variables& node,
-                                         const LibraryIndex& libraries, TextFiles& texts) {
+// Directory and name pattern of a host path with or without '*' in its last component.
+struct Pattern {
+  std::string directory;
+  std::string before;
+  std::string after;
+  bool has_star = true;
+
+  // What '*' stands for in `name`, without one the name itself; empty when the name does not match.
+  [[nodiscard]] std::string captured(const std::string& name) const {
+    if (!has_star) return name == before ? name : std::string{};
+    const bool fits =
+        name.size() > before.size() + after.size() && name.starts_with(before) && name.ends_with(after);
+    return fits ? name.substr(before.size(), name.size() - before.size() - after.size()) : std::string{};
+  }
+};
+
+Result<Pattern> pattern_of(const std::string& text, const Variables& known) {
+  const auto slash = text.rfind('/');
+  const auto star = text.find('*', slash);
+  HAMI_TRY(auto directory, expand(text.substr(0, slash), known));
+  if (star == std::string::npos) return Pattern{std::move(directory), text.substr(slash + 1), {}, false};
+  return Pattern{std::move(directory), text.substr(slash + 1, star - slash - 1), text.substr(star + 1), true};
+}
+
+// The devices of one listing, without those the recipe excludes.
+Result<> list_in(const Listing& listing, const Recipe& recipe, const Variables& node,
+                 const LibraryIndex& libraries, TextFiles& texts, std::vector<Device>& devices) {
   const auto& table = recipe.devices;
-  const auto slash = table.each.rfind('/');
-  const auto star = table.each.find('*');
-  HAMI_TRY(const auto directory, expand(table.each.substr(0, slash), node));
-  const std::string before = table.each.substr(slash + 1, star - slash - 1);
-  const std::string after = table.each.substr(star + 1);
-  std::vector<Device> devices;
-  const auto dir = HostDir::open(directory);
-  if (!dir) return devices;
+  HAMI_TRY(const Pattern pattern, pattern_of(listing.path, node));
+  const auto dir = HostDir::open(pattern.directory);
+  if (!dir) return {};
   for (const auto& name : dir->list("/")) {
-    if (name.size() <= before.size() + after.size() || !name.starts_with(before) || !name.ends_with(after))
-      continue;
-    const auto captured = name.substr(before.size(), name.size() - before.size() - after.size());
+    const auto captured = pattern.captured(name);
     // "card0-HDMI-A-1" is not a card: names that are not of the field's type are something else.
     const auto value = typed_value(table.field_type, captured);
     if (!value || *value != captured) continue;
+    if (!listing.pci.vendor.empty() &&
+        !is_pci_function(listing.pci, text::cat({pattern.directory, "/", name}), texts))
+      continue;
     if (devices.size() == kMaxDevices) return fail(Errc::io, "list devices: too many");
     HAMI_TRY(auto device, read_device(recipe, node, libraries, captured, texts));
     const ConditionFacts facts{{}, {}, false, with_fields(node, device.fields)};
     if (table.exclude.program.empty() || !holds(table.exclude, facts)) devices.push_back(std::move(device));
   }
+  return {};
+}
+
+// Every device the recipe's patterns find, without those it excludes.
+Result<std::vector<Device>> list_devices(const Recipe& recipe, const Variables& node,
+                                         const LibraryIndex& libraries, TextFiles& texts) {
+  std::vector<Device> devices;
+  HAMI_CHECK(list_in({recipe.devices.each, recipe.devices.pci}, recipe, node, libraries, texts, devices));
+  for (const auto& listing : recipe.devices.also)
+    HAMI_CHECK(list_in(listing, recipe, node, libraries, texts, devices));
   return devices;
+}
+
+bool is_about(const ProbedDevice& answer, const std::string& join, const std::string& value) {
+  if (join == "bdf") return normal_bdf(value) == answer.bdf;
+  if (join == "uuid") return value == answer.uuid;
+  return answer.number && text::parse_u64(value) == *answer.number;  // the number of its device node
 }
 
 // What the library says wins over what files say: a UUID is "GPU-????" in /proc until the device was opened.
@@ -78,8 +114,7 @@ void add_answers(const Recipe& recipe, const std::vector<ProbedDevice>& answers,
   const auto& join = recipe.devices.probe.join;
   for (auto& device : devices) {
     for (const auto& answer : answers) {
-      if (join == "bdf" ? normal_bdf(field(device, join)) != answer.bdf : field(device, join) != answer.uuid)
-        continue;
+      if (!is_about(answer, join, field(device, join))) continue;
       if (!answer.uuid.empty()) device.fields["uuid"] = answer.uuid;
       if (!answer.model.empty()) device.fields["model"] = answer.model;
       device.memory = answer.memory;
@@ -108,7 +143,10 @@ void sort_and_number(const Recipe& recipe, std::vector<Device>& devices) {
   };
   std::sort(devices.begin(), devices.end(),
             [&](const Device& a, const Device& b) { return key(a) < key(b); });
-  for (std::size_t i = 0; i < devices.size(); ++i) devices[i].index = static_cast<std::uint32_t>(i);
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    const auto number = text::parse_u64(field(devices[i], recipe.devices.number));
+    devices[i].index = static_cast<std::uint32_t>(number.value_or(i));
+  }
 }
 
 Result<> add_aliases(const Recipe& recipe, const Variables& node, std::vector<Device>& devices) {
@@ -121,6 +159,94 @@ Result<> add_aliases(const Recipe& recipe, const Variables& node, std::vector<De
       if (name) device.aliases.push_back(std::move(*name));  // one that needs an absent field is left out
     }
   }
+  return {};
+}
+
+Result<Device> read_instance(const InstanceTable& table, const Device& parent, Variables known,
+                             std::size_t position, const LibraryIndex& libraries, TextFiles& texts) {
+  Device instance = parent;
+  instance.parent = parent.uuid;
+  instance.memory = {};
+  instance.aliases.clear();
+  known["dev.index"] = text::number(parent.index);
+  known["dev.uuid"] = parent.uuid;
+  known["dev.position"] = text::number(position);
+  for (const auto* name : {&table.first, &table.second}) {
+    if (!name->empty()) instance.fields[*name] = known["dev." + *name];
+  }
+  for (const auto& [name, variable] : table.fields) {
+    HAMI_TRY(auto value, read_variable(variable, known, libraries, texts));
+    if (!value && !variable.optional)
+      return fail(Errc::not_found, text::cat({"a part of device ", text::quote(parent.uuid), ": its ", name,
+                                              " is not known"}));
+    if (value) known["dev." + name] = instance.fields[name] = std::move(*value);
+  }
+  if (const auto bytes = text::parse_u64(field(instance, "instance_memory"))) instance.memory.value = *bytes;
+  HAMI_TRY(instance.uuid, expand(table.uuid, known));
+  for (const auto& alias : table.aliases) {
+    auto name = expand(alias, known);
+    if (name) instance.aliases.push_back(std::move(*name));
+  }
+  return instance;
+}
+
+// Directories that match `each` up to its first '*', with what that stands for; the rest is added to them.
+Result<std::vector<std::pair<std::string, std::string>>> matches(const std::string& each,
+                                                                 const Variables& known) {
+  const auto star = each.find('*');
+  const auto end = each.find('/', star);
+  HAMI_TRY(const Pattern pattern, pattern_of(each.substr(0, end), known));
+  const std::string rest = end == std::string::npos ? std::string{} : each.substr(end);
+  std::vector<std::pair<std::string, std::string>> found;
+  const auto dir = HostDir::open(pattern.directory);
+  if (!dir) return found;
+  for (const auto& name : dir->list("/")) {
+    const auto captured = pattern.captured(name);
+    if (typed_value(ValueType::number, captured) == captured)
+      found.emplace_back(text::cat({pattern.directory, "/", name, rest}), captured);
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    return text::parse_u64(a.second).value_or(0) < text::parse_u64(b.second).value_or(0);
+  });
+  return found;
+}
+
+// A partitioned device gives way to its partitions; the others keep their index.
+Result<> divide(const Recipe& recipe, const Variables& node, const LibraryIndex& libraries, TextFiles& texts,
+                std::vector<Device>& devices) {
+  const auto& table = recipe.devices.instances;
+  if (table.each.empty()) return {};
+  std::vector<Device> whole;
+  std::vector<Device> parts;
+  for (auto& device : devices) {
+    Variables known = with_fields(node, device.fields);
+    std::vector<Variables> found;
+    HAMI_TRY(const auto firsts, matches(table.each, known));
+    for (const auto& [path, first] : firsts) {
+      known["dev." + table.first] = first;
+      if (table.second.empty()) {
+        found.push_back(known);
+        continue;
+      }
+      HAMI_TRY(const auto seconds, matches(path, {}));
+      for (const auto& [below, second] : seconds) {
+        known["dev." + table.second] = second;
+        found.push_back(known);
+      }
+    }
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      HAMI_TRY(auto part, read_instance(table, device, std::move(found[i]), i, libraries, texts));
+      parts.push_back(std::move(part));
+    }
+    if (found.empty()) whole.push_back(std::move(device));
+  }
+  std::uint32_t next = 0;
+  for (const auto& device : devices) next = std::max(next, device.index + 1);
+  for (auto& part : parts) {
+    part.index = next++;
+    whole.push_back(std::move(part));
+  }
+  devices = std::move(whole);
   return {};
 }
 
@@ -197,6 +323,7 @@ Result<Inventory> discover(const Recipe& recipe, const HostRoots& roots) {
   fill_members(recipe, *devices);
   sort_and_number(recipe, *devices);
   HAMI_CHECK(add_aliases(recipe, node, *devices));
+  HAMI_CHECK(divide(recipe, node, libraries, texts, *devices));
   HAMI_CHECK(check_identities(recipe, *devices));
   inventory.devices = std::move(*devices);
   return inventory;

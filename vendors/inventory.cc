@@ -1,5 +1,7 @@
 #include "vendors/inventory.h"
 
+#include "vendors/recipe.h"
+
 #include <algorithm>
 
 #include "oci-config/base/text.h"
@@ -15,6 +17,13 @@ const Device* Inventory::find(std::string_view name) const {
     if (std::find(device.aliases.begin(), device.aliases.end(), name) != device.aliases.end()) return &device;
   }
   return nullptr;
+}
+
+std::uint32_t core_steps_of(const SliceRules& rules, const Device& device) {
+  const auto field = device.fields.find(rules.core_steps_field);
+  const auto told = field == device.fields.end() ? std::nullopt : text::parse_u64(field->second);
+  const std::uint64_t steps = told.value_or(rules.core_steps);
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(steps, 128));
 }
 
 }  // namespace hami::vendors

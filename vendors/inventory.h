@@ -21,10 +21,16 @@ struct Device {
   Bytes memory;            // 0 when unknown
   std::string pci_bus_id;  // "0000:3b:00.0"; empty when not a PCI device
   int numa_node = -1;
+  std::string parent;                // uuid of the device this is a partition of; empty: a whole device
   std::vector<std::string> aliases;  // other names a request may use
   std::map<std::string, std::string> fields;
   friend bool operator==(const Device&, const Device&) = default;
 };
+
+struct SliceRules;
+
+// Into how many equal parts of compute the recipe divides this device, at most 128; 0: it does not.
+[[nodiscard]] std::uint32_t core_steps_of(const SliceRules& rules, const Device& device);
 
 // What one vendor has on this node. Devices sorted by index.
 struct Inventory {

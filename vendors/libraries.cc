@@ -89,6 +89,14 @@ std::optional<Library> LibraryIndex::in_directories(const Wanted& wanted) const 
   return std::nullopt;
 }
 
+std::optional<HostFile> LibraryIndex::find_plain(std::string_view name) const {
+  for (const auto& directory : directories_) {
+    auto file = root_->find(text::cat({directory, "/", name}));
+    if (file && S_ISREG(file->info.st_mode) && is_trusted(file->info)) return file;
+  }
+  return std::nullopt;
+}
+
 Abi abi_of_machine(std::string_view machine) {
   if (machine == "x86_64") return Abi::x86_64;
   if (machine == "aarch64") return Abi::aarch64;

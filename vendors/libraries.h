@@ -36,6 +36,9 @@ class LibraryIndex {
   // The regular file <name>.so.<version>. Nothing when there is none or others than root can change it.
   [[nodiscard]] std::optional<Library> find(const Wanted& wanted) const;
 
+  // The regular file of exactly this name in one of the directories, for libraries without a version.
+  [[nodiscard]] std::optional<HostFile> find_plain(std::string_view name) const;
+
   [[nodiscard]] const std::string& finding() const { return finding_; }
 
  private:

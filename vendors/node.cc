@@ -1,6 +1,7 @@
 #include "vendors/node.h"
 
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -33,26 +34,42 @@ Result<std::string> resolve_root(const std::string& name, const Root& root,
                          root.probe.empty() ? "a directory there" : text::join(root.probe, " or ")}));
 }
 
-// Entries of a directory and one small file in each: the shape of /sys/bus/pci/devices.
-bool has_pci_device(const Predicate& wanted, const std::string& sys) {
-  const auto root = HostDir::open(sys);
+bool begins_with_one_of(std::string_view text, const std::vector<std::string>& prefixes) {
+  return prefixes.empty() || std::any_of(prefixes.begin(), prefixes.end(),
+                                         [&](const std::string& prefix) { return text.starts_with(prefix); });
+}
+
+// Last component of what a symbolic link points at; empty when there is none.
+std::string link_name(const std::string& path) {
+  std::string target(4096, '\0');
+  const auto length = ::readlink(path.c_str(), target.data(), target.size());
+  if (length <= 0) return {};
+  target.resize(static_cast<std::size_t>(length));
+  return std::string(files::base_name(target));
+}
+
+bool has_pci_device(const PciFilter& wanted, const std::string& sys) {
+  const std::string directory = sys + "/bus/pci/devices";
+  const auto root = HostDir::open(directory);
   if (!root) return false;
-  for (const auto& name : root->list("/bus/pci/devices")) {
-    const std::string device = "/bus/pci/devices/" + name;
-    const auto vendor = root->read(device + "/vendor", kMaxHostText);
-    if (!vendor || text::trim(*vendor) != wanted.pci_vendor) continue;
-    const auto device_class = root->read(device + "/class", kMaxHostText);
-    if (wanted.classes.empty()) return true;
-    if (!device_class) continue;
-    for (const auto& prefix : wanted.classes) {
-      if (text::trim(*device_class).starts_with(prefix)) return true;
-    }
-  }
-  return false;
+  TextFiles texts;
+  const auto names = root->list("/");
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return is_pci_function(wanted, text::cat({directory, "/", name}), texts);
+  });
 }
 
 Result<std::optional<std::string>> read_one(const Reading& reading, ValueType type, const Variables& known,
                                             const LibraryIndex& libraries, TextFiles& texts) {
+  if (!reading.value.empty()) {
+    const auto value = expand(reading.value, known);
+    return value ? typed_value(type, *value) : std::nullopt;  // one that needs an absent field gives nothing
+  }
+  if (!reading.link.empty()) {
+    HAMI_TRY(const auto path, expand(reading.link, known));
+    const std::string name = link_name(path);
+    return name.empty() ? std::nullopt : typed_value(type, name);
+  }
   for (const auto& name : reading.library_version) {
     const auto library = libraries.find({name, "", "", false});
     if (library && typed_value(type, library->version)) return library->version;
@@ -136,6 +153,20 @@ Result<LibraryIndex> library_index(const Recipe& recipe, const HostDir& driver, 
                       abi_of_machine(arch == variables.end() ? "" : arch->second));
 }
 
+bool is_pci_function(const PciFilter& wanted, const std::string& directory, TextFiles& texts) {
+  const auto value = [&](const char* name) {
+    const std::string* content = texts.read(text::cat({directory, "/", name}));
+    return content == nullptr ? std::string_view{} : text::trim(*content);
+  };
+  if (value("vendor") != wanted.vendor) return false;
+  if (!begins_with_one_of(value("class"), wanted.classes)) return false;
+  if (!wanted.devices.empty() &&
+      std::find(wanted.devices.begin(), wanted.devices.end(), value("device")) == wanted.devices.end())
+    return false;
+  return wanted.drivers.empty() || std::find(wanted.drivers.begin(), wanted.drivers.end(),
+                                             link_name(directory + "/driver")) != wanted.drivers.end();
+}
+
 Result<bool> is_detected(const Predicate& predicate, const Variables& variables) {
   switch (predicate.kind) {
     case Predicate::Kind::all:
@@ -152,7 +183,7 @@ Result<bool> is_detected(const Predicate& predicate, const Variables& variables)
       }
       return predicate.kind == Predicate::Kind::negate;
     case Predicate::Kind::pci:
-      return has_pci_device(predicate, variables.at("root.sys"));
+      return has_pci_device(predicate.pci, variables.at("root.sys"));
     case Predicate::Kind::proc_devices: {
       const auto text = files::read(variables.at("root.proc") + "/devices", kMaxHostText);
       if (!text) return false;
@@ -184,7 +215,7 @@ std::string describe(const Predicate& predicate) {
     case Predicate::Kind::negate:
       return "not " + children(" or ");
     case Predicate::Kind::pci:
-      return text::cat({"a PCI device of vendor ", predicate.pci_vendor});
+      return text::cat({"a PCI device of vendor ", predicate.pci.vendor});
     case Predicate::Kind::proc_devices:
       return text::cat({"the driver ", text::join(predicate.names, " or "), " in /proc/devices"});
     case Predicate::Kind::path:
@@ -197,7 +228,9 @@ Result<std::optional<std::string>> read_variable(const Variable& variable, const
                                                  const LibraryIndex& libraries, TextFiles& texts) {
   for (const auto& reading : variable.from) {
     HAMI_TRY(auto value, read_one(reading, variable.type, known, libraries, texts));
-    if (value) return value;
+    if (!value) continue;
+    const auto other = variable.map.find(*value);
+    return other == variable.map.end() ? value : std::optional(other->second);
   }
   return std::nullopt;
 }

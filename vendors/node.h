@@ -40,6 +40,9 @@ class TextFiles {
 [[nodiscard]] Result<LibraryIndex> library_index(const Recipe& recipe, const HostDir& driver,
                                                  const Variables& variables);
 
+// Is `directory` (of /sys/bus/pci/devices) a function the filter means.
+[[nodiscard]] bool is_pci_function(const PciFilter& wanted, const std::string& directory, TextFiles& texts);
+
 // Does the vendor's hardware or driver seem to be here.
 [[nodiscard]] Result<bool> is_detected(const Predicate& predicate, const Variables& variables);
 

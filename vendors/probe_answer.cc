@@ -27,6 +27,12 @@ Result<ProbedDevice> device_from(oci::JsonRef object) {
   HAMI_TRY(device.uuid, text_of(object, "uuid", ValueType::uuid));
   HAMI_TRY(device.model, text_of(object, "model", ValueType::text));
   device.bdf = normal_bdf(device.bdf);
+  if (const oci::JsonRef number = oci::member(object, "number"); number != nullptr) {
+    const auto value = json_object_get_int64(number);
+    if (json_object_get_type(number) != json_type_int || value < 0 || value >= 1 << 20)
+      return fail(Errc::io, "'number' is not the number of a device node");
+    device.number = static_cast<std::uint32_t>(value);
+  }
   const oci::JsonRef memory = oci::member(object, "memory");
   if (memory == nullptr) return device;
   if (json_object_get_type(memory) != json_type_int || json_object_get_int64(memory) < 0)
@@ -67,7 +73,9 @@ std::string to_json(const ProbeAnswer& answer) {
     if (&device != &answer.devices.front()) out += ',';
     out += text::cat({"\n{\"bdf\":", json_string(device.bdf), ",\"uuid\":", json_string(device.uuid),
                       ",\"model\":", json_string(device.model),
-                      ",\"memory\":", text::number(device.memory.value), "}"});
+                      ",\"memory\":", text::number(device.memory.value)});
+    if (device.number) out += text::cat({",\"number\":", text::number(*device.number)});
+    out += '}';
   }
   return out + "]}\n";
 }

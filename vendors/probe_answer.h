@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ struct ProbedDevice {
   std::string uuid;
   std::string model;
   Bytes memory;
+  std::optional<std::uint32_t> number{};  // of the device node: NVML's minor, DCMI's physical id
   friend bool operator==(const ProbedDevice&, const ProbedDevice&) = default;
 };
 
@@ -27,7 +29,7 @@ struct ProbeAnswer {
   friend bool operator==(const ProbeAnswer&, const ProbeAnswer&) = default;
 };
 
-// {"key": "…", "devices": [{"bdf", "uuid", "model", "memory"}]}. Fails with io on anything else.
+// {"key": "…", "devices": [{"bdf", "uuid", "model", "memory", "number"}]}. Fails with io on anything else.
 [[nodiscard]] Result<ProbeAnswer> parse_probe_answer(std::string_view json);
 [[nodiscard]] std::string to_json(const ProbeAnswer& answer);
 

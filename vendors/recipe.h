@@ -42,8 +42,10 @@ enum class ValueType { number, integer, version, bdf, uuid, hex, text };
 
 // One place to read a value from.
 struct Reading {
+  std::string value;      // template; the value itself, for what a node cannot tell
   std::string file;       // template; a small text file
-  std::string key;        // in it: the line "<key>: value"
+  std::string link;       // template; a symbolic link, whose target's last component is the value
+  std::string key;        // in the file: the line "<key>: value"
   std::string after;      // or: what follows this text
   std::string directory;  // template; the first entry, in order, that begins with `prefix`
   std::string prefix;     // gives the rest of its name
@@ -57,45 +59,78 @@ struct Variable {
   ValueType type = ValueType::text;
   bool optional = false;
   std::vector<Reading> from;
+  std::map<std::string, std::string> map;  // what was read → the value; others stay as they are
   friend bool operator==(const Variable&, const Variable&) = default;
+};
+
+// PCI functions of a vendor. Values as in sysfs ("0x1e3e"); classes are prefixes. Empty lists: any.
+struct PciFilter {
+  std::string vendor;
+  std::vector<std::string> classes;
+  std::vector<std::string> devices;
+  std::vector<std::string> drivers;  // name of the kernel driver that serves the function
+  friend bool operator==(const PciFilter&, const PciFilter&) = default;
 };
 
 // Is the vendor here at all.
 struct Predicate {
   enum class Kind { all, any, negate, pci, proc_devices, path };
   Kind kind = Kind::all;
-  std::vector<Predicate> children;   // all, any, negate
-  std::string pci_vendor;            // "0x10de"
-  std::vector<std::string> classes;  // prefixes of the PCI class: "0x0300"
-  std::vector<std::string> names;    // proc_devices: one of these drivers in /proc/devices
-  std::string path;                  // template
+  std::vector<Predicate> children;  // all, any, negate
+  PciFilter pci;
+  std::vector<std::string> names;  // proc_devices: one of these drivers in /proc/devices
+  std::string path;                // template
   friend bool operator==(const Predicate&, const Predicate&) = default;
+};
+
+// A pattern of host paths: what '*' in the last component stands for is a device's first field.
+struct Listing {
+  std::string path;  // template
+  PciFilter pci;     // only directories of such PCI functions; an empty vendor: all
+  friend bool operator==(const Listing&, const Listing&) = default;
+};
+
+// Hardware partitions of a device, which are given like devices: found by two nested patterns at most.
+struct InstanceTable {
+  std::string each;   // template with ${dev.…} and one '*' in one or two components
+  std::string first;  // field that gets what the first '*' stands for
+  std::string second;
+  std::map<std::string, Variable> fields;
+  std::string uuid;                  // template: the identity
+  std::vector<std::string> aliases;  // templates
+  friend bool operator==(const InstanceTable&, const InstanceTable&) = default;
 };
 
 // What a vendor's library is asked, in a process of its own.
 struct LibraryProbe {
   std::string adapter;  // shape of the library: "nvml"; empty: none is asked
   std::vector<std::string> libraries;
-  std::string join;  // device field that says which answer belongs to which device
+  // Device field that says which answer belongs to which device: "bdf", "uuid", or one with the number of the
+  // device node.
+  std::string join;
   friend bool operator==(const LibraryProbe&, const LibraryProbe&) = default;
 };
 
 // How the node's devices are listed. The fields uuid, model, memory, bdf and numa become members of Device.
 struct DeviceTable {
-  std::string each;   // template whose last component has one '*'
-  std::string field;  // gets what '*' stands for
+  std::string each;           // template whose last component has one '*'
+  PciFilter pci;              // of those, only directories of such PCI functions; an empty vendor: all
+  std::vector<Listing> also;  // further places of the same field, such as partitions
+  std::string field;          // gets what '*' stands for
   ValueType field_type = ValueType::text;
   std::map<std::string, Variable> fields;
   std::string key = "uuid";
+  std::string number;                // field whose value is the host index; empty: the position by `order`
   std::string order;                 // field; ascending order is the host index
   Condition exclude;                 // a device for which it holds is left out; no program: none is
   std::vector<std::string> aliases;  // templates of other names a request may use
+  InstanceTable instances;           // no pattern: devices are not partitioned
   LibraryProbe probe;
   friend bool operator==(const DeviceTable&, const DeviceTable&) = default;
 };
 
 // One way of naming devices in a request.
-enum class Token { all, none, void_, index, uuid, alias };
+enum class Token { all, none, void_, index, uuid, alias, range };
 
 // What a container that names no device of this vendor gets.
 enum class Unset { noop, all, error };
@@ -130,15 +165,20 @@ struct Gate {
   friend bool operator==(const Gate&, const Gate&) = default;
 };
 
-// Numbers the host's node must have. The major is that of one of the drivers in /proc/devices.
+// Numbers the host's node must have: the major of one of the drivers in /proc/devices, or numbers for which
+// the kernel itself has the node's name (/sys/dev/char/<major>:<minor>/uevent). One of the two must hold.
 struct NodeNumbers {
   std::vector<std::string> drivers;
+  bool kernel_name = false;
   std::string minor;  // template; empty: any
   friend bool operator==(const NodeNumbers&, const NodeNumbers&) = default;
 };
 
 struct DeviceNodeRule {
-  std::string path;  // template; below the root "dev" on the host, the same in the container
+  // Template; below the root "dev" on the host, the same in the container. With a '*' in the last component:
+  // every node that matches.
+  std::string path;
+  std::vector<std::string> host;  // templates; the first that is there, when its name on the host is another
   std::string access = "rw";
   NodeNumbers verify;
   bool required = false;
@@ -156,6 +196,7 @@ struct MountRule {
   FileKind kind = FileKind::file;
   std::vector<std::string> options;
   bool required = false;
+  bool libraries = false;  // a directory of libraries that the container's loader must know
   Condition when;
   friend bool operator==(const MountRule&, const MountRule&) = default;
 };
@@ -221,13 +262,35 @@ struct EnvRule {
   friend bool operator==(const EnvRule&, const EnvRule&) = default;
 };
 
+// A small file made for one container, bound read-only.
+struct FileRule {
+  std::string path;                // template, in the container
+  std::vector<std::string> lines;  // templates
+  Condition when;
+  friend bool operator==(const FileRule&, const FileRule&) = default;
+};
+
+// A condition under which nothing is given, with the reason.
+struct RefuseRule {
+  std::string cause;
+  std::string hint;
+  Condition when;
+  friend bool operator==(const RefuseRule&, const RefuseRule&) = default;
+};
+
 enum class ForEach { node, device, slice };
+
+// Where a fact comes from. What is only reported or inferred must be optional: a node that knows better says
+// so with an overlay.
+enum class Certainty { source, reported, inferred };
 
 // Edits that belong together. An overlay replaces a block by its id.
 struct Block {
   std::string id;
   ForEach for_each = ForEach::node;
   Condition when;
+  Certainty certainty = Certainty::source;
+  bool needs_node = false;  // of its device nodes at least one must be there
   std::vector<DeviceNodeRule> device_nodes;
   std::vector<MountRule> mounts;
   std::vector<LibraryRule> libraries;
@@ -237,6 +300,8 @@ struct Block {
   std::vector<SymlinkRule> symlinks;
   std::vector<ProcOverrideRule> proc_overrides;
   std::vector<EnvRule> env;
+  std::vector<FileRule> files;
+  std::vector<RefuseRule> refuse;
   friend bool operator==(const Block&, const Block&) = default;
 };
 
@@ -251,18 +316,46 @@ struct SearchPaths {
 // Keeps the vendor's own runtime quiet, so that devices are not given twice.
 struct Neutralize {
   std::map<std::string, std::string> env;
+  std::vector<std::string> unset;
   std::vector<std::string> drop_hooks;  // base names of programs
   friend bool operator==(const Neutralize&, const Neutralize&) = default;
 };
 
-enum class SliceMechanism { none, preload };
+// What holds a container to its part of a device.
+enum class SliceMechanism {
+  none,     // devices cannot be divided
+  preload,  // our own library in the container
+  vendor,   // the vendor's driver or libraries, told by the slice's device nodes, variables and files
+};
+
+enum class Rounding { up, down, exact };
+
+// A size in which the driver makes slices.
+struct SliceTemplate {
+  std::string name;  // "vir05_1c_16g"
+  Bytes memory;
+  Percent cores;
+  std::vector<std::string> models;  // exact models that have it; empty: all
+  friend bool operator==(const SliceTemplate&, const SliceTemplate&) = default;
+};
 
 // How a part of a device is made.
 struct SliceRules {
   SliceMechanism mechanism = SliceMechanism::none;
+  bool enforced = true;               // false: a program that does not play along is not held
   Bytes memory_unit = Bytes::mib(1);  // limits are multiples of it
-  std::uint32_t max_per_device = 0;   // 0: no bound of the vendor's
-  std::string disable_env;            // a container asks with it to be left uncontrolled; policy decides
+  Rounding rounding = Rounding::up;   // of limits that are not
+  std::vector<Bytes> memory_tiers;    // ascending; limits are one of these
+  std::vector<SliceTemplate> templates;
+  Percent default_cores;  // of a request that names only memory
+  // The device has so many equal parts of compute, and a slice has some of them for itself; 0: percent. The
+  // field of the device that says how many counts before the number.
+  std::uint32_t core_steps = 0;
+  std::string core_steps_field;
+  std::uint32_t max_per_device = 0;  // 0: no bound of the vendor's
+  bool single_device = false;        // a container has a slice of one device only
+  bool equal_sizes = false;          // all slices of a device have the same memory
+  std::string disable_env;           // a container asks with it to be left uncontrolled; policy decides
   friend bool operator==(const SliceRules&, const SliceRules&) = default;
 };
 
@@ -270,12 +363,14 @@ struct SliceRules {
 struct MemoryResource {
   std::vector<std::string> names;
   Bytes unit = Bytes::mib(1);  // what 1 means
+  bool suffix = false;         // "16Gi" is understood too
   friend bool operator==(const MemoryResource&, const MemoryResource&) = default;
 };
 
 struct CoresResource {
   std::vector<std::string> names;
   std::uint32_t whole = 100;  // the amount that means the whole device
+  bool parts = false;         // amounts are numbers of the device's parts of compute (SliceRules::core_steps)
   friend bool operator==(const CoresResource&, const CoresResource&) = default;
 };
 
@@ -291,6 +386,15 @@ struct LimitVariables {
   friend bool operator==(const LimitVariables&, const LimitVariables&) = default;
 };
 
+// Resource names that mean one model of device only.
+struct ModelResources {
+  std::string model;  // Device::model, exactly
+  std::vector<std::string> count;
+  MemoryResource memory;
+  CoresResource cores;
+  friend bool operator==(const ModelResources&, const ModelResources&) = default;
+};
+
 // The words users ask with: names of Pod limits, and annotations that allow and deny devices.
 struct Resources {
   std::vector<std::string> count;
@@ -302,6 +406,7 @@ struct Resources {
   std::vector<std::string> nouse_uuid;
   std::vector<std::string> use_type;
   std::vector<std::string> nouse_type;
+  std::vector<ModelResources> models;
   LimitVariables limit_env;
   friend bool operator==(const Resources&, const Resources&) = default;
 };
@@ -321,6 +426,7 @@ struct Recipe {
   Neutralize neutralize;
   SliceRules slice;
   Resources resources;
+  std::map<std::string, Certainty> support;  // ability ("whole", "slice", …) → where its facts come from
 
   // The block with this id; null when there is none.
   [[nodiscard]] const Block* block(std::string_view id) const;

@@ -45,63 +45,114 @@ void Decoder::inject(const yaml::Node& node, const Recipe& recipe, std::vector<B
 
 void Decoder::block(const yaml::Node& node, const Recipe& recipe, Block& out) {
   block_scope_ = node_scope(recipe);
+  object(
+      node,
+      {
+          {"id", [&](const auto& n) { word(n, out.id); }, required},
+          {"for",
+           [&](const auto& n) {
+             choice<ForEach>(
+                 n, out.for_each,
+                 {{"node", ForEach::node}, {"device", ForEach::device}, {"slice", ForEach::slice}});
+             if (out.for_each == ForEach::device) block_scope_ = device_scope(recipe);
+             if (out.for_each == ForEach::slice) block_scope_ = slice_scope(recipe);
+           }},
+          // After `for`, which says what the edits may refer to.
+          {"when", [&](const auto& n) { condition(n, out.when, block_scope_); }},
+          {"deviceNode",
+           [&](const auto& n) {
+             each(n, out.device_nodes, [&](const auto& i, auto& o) { device_node(i, o); });
+           }},
+          {"mount",
+           [&](const auto& n) { each(n, out.mounts, [&](const auto& i, auto& o) { mount(i, o); }); }},
+          {"library",
+           [&](const auto& n) { each(n, out.libraries, [&](const auto& i, auto& o) { library(i, o); }); }},
+          {"binary",
+           [&](const auto& n) { each(n, out.binaries, [&](const auto& i, auto& o) { binary(i, o); }); }},
+          {"firmware",
+           [&](const auto& n) { each(n, out.firmware, [&](const auto& i, auto& o) { firmware(i, o); }); }},
+          {"config",
+           [&](const auto& n) { each(n, out.configs, [&](const auto& i, auto& o) { config(i, o); }); }},
+          {"symlink",
+           [&](const auto& n) { each(n, out.symlinks, [&](const auto& i, auto& o) { symlink(i, o); }); }},
+          {"procOverride",
+           [&](const auto& n) {
+             each(n, out.proc_overrides, [&](const auto& i, auto& o) { proc_override(i, o); });
+           }},
+          {"env", [&](const auto& n) { each(n, out.env, [&](const auto& i, auto& o) { env(i, o); }); }},
+          {"file", [&](const auto& n) { each(n, out.files, [&](const auto& i, auto& o) { file(i, o); }); }},
+          {"refuse",
+           [&](const auto& n) { each(n, out.refuse, [&](const auto& i, auto& o) { refusal(i, o); }); }},
+          {"certainty", [&](const auto& n) { certainty(n, out.certainty); }},
+          {"needsNode", [&](const auto& n) { boolean(n, out.needs_node); }},
+      });
+  if (error_ || out.certainty == Certainty::source) return;
+  const auto is_required = [](const auto& rule) { return rule.required; };
+  if (std::any_of(out.device_nodes.begin(), out.device_nodes.end(), is_required) ||
+      std::any_of(out.mounts.begin(), out.mounts.end(), is_required) ||
+      std::any_of(out.libraries.begin(), out.libraries.end(), is_required)) {
+    refuse(node.at, "what is only reported cannot be required", "use needsNode, or certainty: source");
+  }
+}
+
+void Decoder::certainty(const yaml::Node& node, Certainty& out) {
+  choice<Certainty>(
+      node, out,
+      {{"source", Certainty::source}, {"reported", Certainty::reported}, {"inferred", Certainty::inferred}});
+}
+
+void Decoder::file(const yaml::Node& node, FileRule& out) {
   object(node,
          {
-             {"id", [&](const auto& n) { word(n, out.id); }, required},
-             {"for",
-              [&](const auto& n) {
-                choice<ForEach>(
-                    n, out.for_each,
-                    {{"node", ForEach::node}, {"device", ForEach::device}, {"slice", ForEach::slice}});
-                if (out.for_each == ForEach::device) block_scope_ = device_scope(recipe);
-                if (out.for_each == ForEach::slice) block_scope_ = slice_scope(recipe);
-              }},
-             // After `for`, which says what the edits may refer to.
-             {"when", [&](const auto& n) { condition(n, out.when, block_scope_); }},
-             {"deviceNode",
-              [&](const auto& n) {
-                each(n, out.device_nodes, [&](const auto& i, auto& o) { device_node(i, o); });
-              }},
-             {"mount",
-              [&](const auto& n) { each(n, out.mounts, [&](const auto& i, auto& o) { mount(i, o); }); }},
-             {"library",
-              [&](const auto& n) { each(n, out.libraries, [&](const auto& i, auto& o) { library(i, o); }); }},
-             {"binary",
-              [&](const auto& n) { each(n, out.binaries, [&](const auto& i, auto& o) { binary(i, o); }); }},
-             {"firmware",
-              [&](const auto& n) { each(n, out.firmware, [&](const auto& i, auto& o) { firmware(i, o); }); }},
-             {"config",
-              [&](const auto& n) { each(n, out.configs, [&](const auto& i, auto& o) { config(i, o); }); }},
-             {"symlink",
-              [&](const auto& n) { each(n, out.symlinks, [&](const auto& i, auto& o) { symlink(i, o); }); }},
-             {"procOverride",
-              [&](const auto& n) {
-                each(n, out.proc_overrides, [&](const auto& i, auto& o) { proc_override(i, o); });
-              }},
-             {"env", [&](const auto& n) { each(n, out.env, [&](const auto& i, auto& o) { env(i, o); }); }},
+             {"path", [&](const auto& n) { template_text(n, out.path, block_scope_, Use::container_path); },
+              required},
+             {"lines", [&](const auto& n) { templates(n, out.lines, block_scope_, Use::text); }, required},
+             when(out.when),
          });
+}
+
+void Decoder::refusal(const yaml::Node& node, RefuseRule& out) {
+  object(node, {
+                   {"cause", [&](const auto& n) { string(n, out.cause); }, required},
+                   {"hint", [&](const auto& n) { string(n, out.hint); }},
+                   {"when", [&](const auto& n) { condition(n, out.when, block_scope_); }, required},
+               });
+}
+
+void Decoder::device_path(const yaml::Node& node, std::string& out) {
+  template_text(node, out, block_scope_, Use::container_path);
+  if (const auto why = forbidden_device_path(out); !error_ && !why.empty())
+    refuse(node.at, text::cat({text::quote(out), " ", why}));
 }
 
 void Decoder::device_node(const yaml::Node& node, DeviceNodeRule& out) {
   object(node, {
                    {"path",
                     [&](const auto& n) {
-                      template_text(n, out.path, block_scope_, Use::container_path);
-                      if (const auto why = forbidden_device_path(out.path); !error_ && !why.empty()) {
-                        refuse(n.at, text::cat({text::quote(out.path), " ", why}));
-                      }
+                      device_path(n, out.path);
+                      const auto star = out.path.find('*');
+                      if (!error_ && star != std::string::npos && star < out.path.rfind('/'))
+                        refuse(n.at, "'*' is for the last component only");
                     },
                     required},
+                   {"host",
+                    [&](const auto& n) {
+                      out.host.clear();
+                      each(n, out.host, [&](const auto& i, std::string& path) { device_path(i, path); });
+                    }},
                    {"access",
                     [&](const auto& n) {
                       choice<std::string>(n, out.access, {{"r", "r"}, {"rw", "rw"}, {"rwm", "rwm"}});
                     }},
                    {"verify",
                     [&](const auto& n) {
-                      object(n, {{"driver", [&](const auto& v) { words(v, out.verify.drivers); }, required},
+                      object(n, {{"driver", [&](const auto& v) { words(v, out.verify.drivers); }},
+                                 {"kernelName", [&](const auto& v) { boolean(v, out.verify.kernel_name); }},
                                  {"minor", [&](const auto& v) {
                                     template_text(v, out.verify.minor, block_scope_, Use::relative_path);
                                   }}});
+                      if (!error_ && out.verify.drivers.empty() && !out.verify.kernel_name)
+                        refuse(n.at, "the key 'driver' is missing", "or write kernelName: true");
                     },
                     required},
                    {"hint", [&](const auto& n) { string(n, out.hint); }},
@@ -142,9 +193,12 @@ void Decoder::mount(const yaml::Node& node, MountRule& out) {
                 }
               }},
              {"required", [&](const auto& n) { boolean(n, out.required); }},
+             {"libraries", [&](const auto& n) { boolean(n, out.libraries); }},
              when(out.when),
          });
   if (error_) return;
+  if (out.libraries && out.kind != FileKind::directory)
+    return refuse(node.at, "libraries is for a directory", "add kind: directory");
   if (out.path.empty()) {
     out.path = out.host;
     if (const auto why = forbidden_container_path(out.path); !why.empty())

@@ -112,6 +112,10 @@ void Decoder::object(const yaml::Node& node, const std::vector<Field>& fields) {
   }
 }
 
+void Decoder::not_a_map(const yaml::Node& node, std::string_view what) {
+  refuse(node.at, text::cat({"expected a map of ", what}));
+}
+
 void Decoder::string(const yaml::Node& node, std::string& out) {
   if (error_) return;
   if (node.kind != yaml::Node::Kind::scalar) {

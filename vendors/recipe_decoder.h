@@ -94,16 +94,28 @@ class Decoder {
   void reading(const yaml::Node& node, Reading& out, const Scope& scope);
   void predicate(const yaml::Node& node, Predicate& out);
   void devices(const yaml::Node& node, const Recipe& recipe, DeviceTable& out);
+  // A host path with one '*', in its last component.
+  void pattern(const yaml::Node& node, const Scope& scope, std::string& out);
+  void pci_filter(const yaml::Node& node, PciFilter& out);
+  void instances(const yaml::Node& node, const Recipe& recipe, InstanceTable& out);
+  void check_fields(const yaml::Node& node, const Recipe& recipe);
   void request(const yaml::Node& node, RequestRules& out);
   void capabilities(const yaml::Node& node, Capabilities& out);
   void gates(const yaml::Node& node, std::map<std::string, Gate>& out);
   void neutralize(const yaml::Node& node, Neutralize& out);
   void slice(const yaml::Node& node, SliceRules& out);
+  void slice_templates(const yaml::Node& node, std::vector<SliceTemplate>& out);
   void resources(const yaml::Node& node, Resources& out);
+  void memory_resource(const yaml::Node& node, MemoryResource& out);
+  void cores_resource(const yaml::Node& node, CoresResource& out);
+  void models(const yaml::Node& node, std::vector<ModelResources>& out);
+  void support(const yaml::Node& node, std::map<std::string, Certainty>& out);
+  void percent(const yaml::Node& node, Percent& out);
 
   // recipe_blocks.cc
   void inject(const yaml::Node& node, const Recipe& recipe, std::vector<Block>& out);
   void block(const yaml::Node& node, const Recipe& recipe, Block& out);
+  void device_path(const yaml::Node& node, std::string& out);
   void device_node(const yaml::Node& node, DeviceNodeRule& out);
   void mount(const yaml::Node& node, MountRule& out);
   void library(const yaml::Node& node, LibraryRule& out);
@@ -113,6 +125,9 @@ class Decoder {
   void symlink(const yaml::Node& node, SymlinkRule& out);
   void proc_override(const yaml::Node& node, ProcOverrideRule& out);
   void env(const yaml::Node& node, EnvRule& out);
+  void file(const yaml::Node& node, FileRule& out);
+  void refusal(const yaml::Node& node, RefuseRule& out);
+  void certainty(const yaml::Node& node, Certainty& out);
   Field when(Condition& out);
 
   void unknown(yaml::Position at, std::string_view what, std::string_view got,
@@ -124,6 +139,14 @@ class Decoder {
   void value_type(const yaml::Node& node, ValueType& out);
   void env_name(const yaml::Node& node, std::string& out);
   void bytes(const yaml::Node& node, Bytes& out);
+  // A map whose keys are names and whose values `read` takes.
+  template <typename F>
+  void entries(const yaml::Node& node, std::string_view what, F read) {
+    if (error_) return;
+    if (node.kind != yaml::Node::Kind::map) return not_a_map(node, what);
+    for (std::size_t i = 0; i < node.keys.size() && !error_; ++i) read(node.keys[i], node.children[i]);
+  }
+  void not_a_map(const yaml::Node& node, std::string_view what);
 
   // Calls `read` for every item of a list, or for the one item that is not a list.
   template <typename T, typename F>
@@ -146,6 +169,9 @@ class Decoder {
   std::vector<std::string> known_capabilities_;
   std::vector<std::string> known_gates_;
 };
+
+// Variables that are known before a recipe is: roots and the host.
+[[nodiscard]] const Scope& host_scope();
 
 // Variables of the whole node: roots, host, container layout and the recipe's `vars`.
 [[nodiscard]] Scope node_scope(const Recipe& recipe);

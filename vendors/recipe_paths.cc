@@ -62,9 +62,9 @@ constexpr std::array<std::string_view, 26> kContainerPaths{"/",
 constexpr std::array<std::string_view, 3> kContainerTrees{"/proc", "/sys", "/usr/local/vgpu"};
 
 // Nodes that give the whole machine.
-constexpr std::array<std::string_view, 9> kDeviceNodes{"/dev/mem",     "/dev/kmem",      "/dev/port",
-                                                       "/dev/kmsg",    "/dev/vfio/vfio", "/dev/fuse",
-                                                       "/dev/net/tun", "/dev/console",   "/dev/null"};
+constexpr std::array<std::string_view, 8> kDeviceNodes{"/dev/mem",     "/dev/kmem", "/dev/port",
+                                                       "/dev/kmsg",    "/dev/fuse", "/dev/net/tun",
+                                                       "/dev/console", "/dev/null"};
 
 template <std::size_t N>
 bool is_one_of(const std::array<std::string_view, N>& list, std::string_view path) {

@@ -10,14 +10,6 @@ namespace {
 
 using enum Decoder::Presence;
 
-const Scope& host_scope() {
-  static const Scope scope{{"host.arch", ValueType::hex},   {"host.triplet", ValueType::hex},
-                           {"host.kernel", ValueType::hex}, {"root.proc", ValueType::hex},
-                           {"root.sys", ValueType::hex},    {"root.driver", ValueType::hex},
-                           {"root.dev", ValueType::hex}};
-  return scope;
-}
-
 bool is_field_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
@@ -26,11 +18,21 @@ bool is_field_name(std::string_view name) {
 
 }  // namespace
 
+const Scope& host_scope() {
+  static const Scope scope{{"host.arch", ValueType::hex},   {"host.triplet", ValueType::hex},
+                           {"host.kernel", ValueType::hex}, {"root.proc", ValueType::hex},
+                           {"root.sys", ValueType::hex},    {"root.driver", ValueType::hex},
+                           {"root.dev", ValueType::hex}};
+  return scope;
+}
+
 Scope node_scope(const Recipe& recipe) {
   Scope scope = host_scope();
   for (const auto& [name, root] : recipe.roots) scope["root." + name] = ValueType::hex;
   scope["ctr.libdir"] = ValueType::hex;
   scope["ctr.libdir32"] = ValueType::hex;
+  for (const char* name : {"all.indexes", "all.ordinals", "all.uuids", "all.cores"})
+    scope[name] = ValueType::text;
   for (const auto& [name, variable] : recipe.vars) scope[name] = variable.type;
   return scope;
 }
@@ -43,14 +45,23 @@ Scope device_scope(const Recipe& recipe) {
   scope["dev.model"] = ValueType::text;
   scope["dev.memory_mib"] = ValueType::number;
   if (!recipe.devices.field.empty()) scope["dev." + recipe.devices.field] = recipe.devices.field_type;
+  const auto& instances = recipe.devices.instances;
+  for (const auto* name : {&instances.first, &instances.second}) {
+    if (!name->empty()) scope["dev." + *name] = ValueType::number;
+  }
+  for (const auto& [name, variable] : instances.fields) scope["dev." + name] = variable.type;
   for (const auto& [name, variable] : recipe.devices.fields) scope["dev." + name] = variable.type;
   return scope;
 }
 
 Scope slice_scope(const Recipe& recipe) {
   Scope scope = device_scope(recipe);
-  for (const char* name : {"slice.memory_mib", "slice.memory_bytes", "slice.cores"})
+  for (const char* name : {"slice.memory_mib", "slice.memory_bytes", "slice.memory_gib", "slice.cores",
+                           "slice.core_steps", "slice.slot"})
     scope[name] = ValueType::number;
+  for (const char* name : {"slice.mask_low", "slice.mask_high"}) scope[name] = ValueType::hex;
+  scope["slice.core_list"] = ValueType::text;
+  scope["slice.template"] = ValueType::uuid;  // a word
   scope["slice.whole"] = ValueType::text;
   return scope;
 }
@@ -73,6 +84,8 @@ void Decoder::recipe(const yaml::Node& root, Recipe& recipe) {
                    {"request", [&](const auto& n) { request(n, recipe.request); }},
                    {"resources", [&](const auto& n) { resources(n, recipe.resources); }},
                    {"slice", [&](const auto& n) { slice(n, recipe.slice); }},
+                   {"support", [&](const auto& n) { support(n, recipe.support); }},
+                   {"tests", ignore},
                    {"neutralize", [&](const auto& n) { neutralize(n, recipe.neutralize); }},
                    {"updateLdcache", [&](const auto& n) { boolean(n, recipe.update_ldcache); }},
                    {"inject", [&](const auto& n) { inject(n, recipe, recipe.inject); }},
@@ -128,14 +141,18 @@ void Decoder::reading(const yaml::Node& node, Reading& out, const Scope& scope) 
              {"file", [&](const auto& n) { template_text(n, out.file, scope, Use::host_path); }},
              {"key", [&](const auto& n) { string(n, out.key); }},
              {"after", [&](const auto& n) { string(n, out.after); }},
+             {"value", [&](const auto& n) { template_text(n, out.value, scope, Use::text); }},
+             {"link", [&](const auto& n) { template_text(n, out.link, scope, Use::host_path); }},
              {"directory", [&](const auto& n) { template_text(n, out.directory, scope, Use::host_path); }},
              {"prefix", [&](const auto& n) { word(n, out.prefix); }},
              {"libraryVersion", [&](const auto& n) { words(n, out.library_version); }},
          });
   if (error_) return;
-  const int places =
-      (out.file.empty() ? 0 : 1) + (out.directory.empty() ? 0 : 1) + (out.library_version.empty() ? 0 : 1);
-  if (places != 1) return refuse(node.at, "expected exactly one of file, directory, libraryVersion");
+  int places = out.library_version.empty() ? 0 : 1;
+  for (const auto* place : {&out.value, &out.file, &out.link, &out.directory})
+    places += place->empty() ? 0 : 1;
+  if (places != 1)
+    return refuse(node.at, "expected exactly one of value, file, link, directory, libraryVersion");
   if (out.file.empty() && !(out.key.empty() && out.after.empty()))
     refuse(node.at, "key and after belong to a file");
   if (out.directory.empty() != out.prefix.empty()) refuse(node.at, "directory and prefix belong together");
@@ -152,6 +169,12 @@ void Decoder::variable(const yaml::Node& node, Variable& out, const Scope& scope
                       });
                     },
                     required},
+                   {"map",
+                    [&](const auto& n) {
+                      entries(n, "values", [&](const yaml::Key& key, const yaml::Node& value) {
+                        string(value, out.map[key.text]);
+                      });
+                    }},
                });
 }
 
@@ -175,85 +198,6 @@ void Decoder::variables(const yaml::Node& node, std::map<std::string, Variable>&
   }
 }
 
-void Decoder::predicate(const yaml::Node& node, Predicate& out) {
-  const auto list = [&](Predicate::Kind kind) {
-    return [this, &out, kind](const yaml::Node& n) {
-      out.kind = kind;
-      each(n, out.children, [this](const auto& item, Predicate& child) { predicate(item, child); });
-    };
-  };
-  object(node, {
-                   {"all", list(Predicate::Kind::all)},
-                   {"any", list(Predicate::Kind::any)},
-                   {"not", list(Predicate::Kind::negate)},
-                   {"pci",
-                    [&](const auto& n) {
-                      out.kind = Predicate::Kind::pci;
-                      object(n, {{"vendor", [&](const auto& v) { word(v, out.pci_vendor); }, required},
-                                 {"class", [&](const auto& v) { words(v, out.classes); }}});
-                    }},
-                   {"procDevices",
-                    [&](const auto& n) {
-                      out.kind = Predicate::Kind::proc_devices;
-                      words(n, out.names);
-                    }},
-                   {"path",
-                    [&](const auto& n) {
-                      out.kind = Predicate::Kind::path;
-                      template_text(n, out.path, host_scope(), Use::host_path);
-                    }},
-               });
-  if (!error_ && node.keys.size() != 1)
-    refuse(node.at, "expected exactly one of all, any, not, pci, procDevices, path");
-}
-
-void Decoder::devices(const yaml::Node& node, const Recipe& recipe, DeviceTable& out) {
-  const Scope node_vars = node_scope(recipe);
-  const auto with_capture = [&] {
-    Scope scope = node_vars;
-    if (!out.field.empty()) scope["dev." + out.field] = out.field_type;
-    return scope;
-  };
-  object(node,
-         {
-             {"each",
-              [&](const auto& n) {
-                object(n, {{"path",
-                            [&](const auto& v) { template_text(v, out.each, node_vars, Use::host_path); },
-                            required},
-                           {"field", [&](const auto& v) { word(v, out.field); }, required},
-                           {"type", [&](const auto& v) { value_type(v, out.field_type); }, required}});
-                if (!error_ && (std::count(out.each.begin(), out.each.end(), '*') != 1 ||
-                                out.each.find('*') < out.each.rfind('/'))) {
-                  refuse(n.at, "the path needs one '*', in its last component");
-                }
-              }},
-             {"fields", [&](const auto& n) { variables(n, out.fields, with_capture()); }},
-             {"key", [&](const auto& n) { word(n, out.key); }},
-             {"order", [&](const auto& n) { word(n, out.order); }},
-             {"exclude", [&](const auto& n) { condition(n, out.exclude, device_scope(recipe)); }},
-             {"aliases",
-              [&](const auto& n) { templates(n, out.aliases, device_scope(recipe), Use::relative_path); }},
-             {"probe",
-              [&](const auto& n) {
-                object(n, {{"adapter",
-                            [&](const auto& v) {
-                              choice<std::string>(v, out.probe.adapter, {{"nvml", "nvml"}, {"none", ""}});
-                            },
-                            required},
-                           {"library", [&](const auto& v) { words(v, out.probe.libraries); }},
-                           {"join", [&](const auto& v) { word(v, out.probe.join); }}});
-              }},
-         });
-  if (error_) return;
-  const auto scope = device_scope(recipe);
-  for (const auto* name : {&out.key, &out.order, &out.probe.join}) {
-    if (!name->empty() && !scope.contains("dev." + *name)) {
-      return refuse(node.at, text::cat({text::quote(*name, 60), " is not a field of the devices"}));
-    }
-  }
-}
-
 void Decoder::request(const yaml::Node& node, RequestRules& out) {
   object(node, {
                    {"env",
@@ -273,7 +217,8 @@ void Decoder::request(const yaml::Node& node, RequestRules& out) {
                                        {"void", Token::void_},
                                        {"index", Token::index},
                                        {"uuid", Token::uuid},
-                                       {"alias", Token::alias}});
+                                       {"alias", Token::alias},
+                                       {"range", Token::range}});
                       });
                     }},
                    {"separator", [&](const auto& n) { string(n, out.separator); }},
@@ -328,76 +273,6 @@ void Decoder::gates(const yaml::Node& node, std::map<std::string, Gate>& out) {
                               {"privileged", [&](const auto& n) { boolean(n, gate.privileged); }}});
     out[node.keys[i].text] = std::move(gate);
   }
-}
-
-void Decoder::neutralize(const yaml::Node& node, Neutralize& out) {
-  object(node, {
-                   {"env",
-                    [&](const auto& n) {
-                      if (n.kind != yaml::Node::Kind::map) return refuse(n.at, "expected a map of variables");
-                      for (std::size_t i = 0; i < n.keys.size() && !error_; ++i) {
-                        yaml::Node name;
-                        name.at = n.keys[i].at;
-                        name.text = n.keys[i].text;
-                        std::string checked;
-                        env_name(name, checked);
-                        string(n.children[i], out.env[checked]);
-                      }
-                    }},
-                   {"dropHooks", [&](const auto& n) { words(n, out.drop_hooks); }},
-               });
-}
-
-void Decoder::slice(const yaml::Node& node, SliceRules& out) {
-  object(node, {
-                   {"mechanism",
-                    [&](const auto& n) {
-                      choice<SliceMechanism>(
-                          n, out.mechanism,
-                          {{"none", SliceMechanism::none}, {"preload", SliceMechanism::preload}});
-                    }},
-                   {"memoryUnit", [&](const auto& n) { bytes(n, out.memory_unit); }},
-                   {"maxPerDevice", [&](const auto& n) { number(n, out.max_per_device, 100'000); }},
-                   {"disableEnv", [&](const auto& n) { env_name(n, out.disable_env); }},
-               });
-}
-
-void Decoder::resources(const yaml::Node& node, Resources& out) {
-  const auto names = [this](std::string_view key, std::vector<std::string>& list) {
-    return Field{key, [this, &list](const yaml::Node& n) { words(n, list); }, optional};
-  };
-  const auto variable_name = [this](std::string_view key, std::string& name) {
-    return Field{key, [this, &name](const yaml::Node& n) { env_name(n, name); }, optional};
-  };
-  object(node, {
-                   names("count", out.count),
-                   {"memory",
-                    [&](const auto& n) {
-                      object(n, {{"name", [&](const auto& v) { words(v, out.memory.names); }, required},
-                                 {"unit", [&](const auto& v) { bytes(v, out.memory.unit); }, required}});
-                    }},
-                   names("memoryPercentage", out.memory_percentage),
-                   {"cores",
-                    [&](const auto& n) {
-                      object(n, {{"name", [&](const auto& v) { words(v, out.cores.names); }, required},
-                                 {"whole", [&](const auto& v) { number(v, out.cores.whole, 100'000); }}});
-                      if (!error_ && out.cores.whole == 0) refuse(n.at, "whole must not be 0");
-                    }},
-                   names("priority", out.priority),
-                   names("useUuid", out.use_uuid),
-                   names("nouseUuid", out.nouse_uuid),
-                   names("useType", out.use_type),
-                   names("nouseType", out.nouse_type),
-                   {"limitEnv",
-                    [&](const auto& n) {
-                      object(n, {variable_name("memory", out.limit_env.memory),
-                                 variable_name("cores", out.limit_env.cores),
-                                 variable_name("priority", out.limit_env.priority),
-                                 variable_name("corePolicy", out.limit_env.core_policy),
-                                 variable_name("oversubscribe", out.limit_env.oversubscribe),
-                                 variable_name("oomKiller", out.limit_env.oom_killer)});
-                    }},
-               });
 }
 
 }  // namespace hami::vendors

@@ -211,19 +211,7 @@ Result<std::vector<std::string>> recipe_files(const std::string& directory) {
   return names;
 }
 
-}  // namespace
-
-Result<Recipe> parse_recipe(std::string_view yaml, std::string_view file_name) {
-  HAMI_TRY(Source source, parse_source(yaml, file_name));
-  if (source.is_overlay || !source.extends.empty())
-    return fail(yaml::error_at(file_name, source.extends_at, "what it extends is not loaded"));
-  std::vector<Source> sources;
-  sources.push_back(std::move(source));
-  HAMI_TRY(auto recipes, Assembly(std::move(sources)).run());
-  return std::move(recipes.front());
-}
-
-Result<std::vector<Recipe>> load_recipes(const std::vector<std::string>& directories) {
+Result<std::vector<Source>> read_sources(const std::vector<std::string>& directories) {
   std::vector<Source> sources;
   for (const auto& directory : directories) {
     HAMI_TRY(const auto names, recipe_files(directory));
@@ -237,6 +225,39 @@ Result<std::vector<Recipe>> load_recipes(const std::vector<std::string>& directo
       sources.push_back(std::move(source));
     }
   }
+  return sources;
+}
+
+}  // namespace
+
+Result<Recipe> parse_recipe(std::string_view yaml, std::string_view file_name) {
+  HAMI_TRY(Source source, parse_source(yaml, file_name));
+  if (source.is_overlay || !source.extends.empty())
+    return fail(yaml::error_at(file_name, source.extends_at, "what it extends is not loaded"));
+  std::vector<Source> sources;
+  sources.push_back(std::move(source));
+  HAMI_TRY(auto recipes, Assembly(std::move(sources)).run());
+  return std::move(recipes.front());
+}
+
+Result<Recipe> load_recipe_file(const std::string& path, const std::vector<std::string>& directories) {
+  HAMI_TRY(const auto yaml, files::read(path, yaml::kMaxBytes));
+  HAMI_TRY(Source source, parse_source(yaml, path));
+  if (source.extends.empty()) return parse_recipe(yaml, path);
+  std::string wanted = source.name;
+  HAMI_TRY(auto all, read_sources(directories));
+  std::erase_if(all, [&](const Source& other) { return other.is_overlay || other.name == wanted; });
+  if (source.is_overlay) wanted = source.extends;
+  all.push_back(std::move(source));
+  HAMI_TRY(auto recipes, Assembly(std::move(all)).run());
+  for (auto& recipe : recipes) {
+    if (recipe.metadata.name == wanted) return std::move(recipe);
+  }
+  return fail(Errc::internal, text::cat({"recipe ", text::quote(wanted), " got lost"}));
+}
+
+Result<std::vector<Recipe>> load_recipes(const std::vector<std::string>& directories) {
+  HAMI_TRY(auto sources, read_sources(directories));
   return Assembly(std::move(sources)).run();
 }
 

@@ -14,6 +14,11 @@ namespace hami::vendors {
 // One file of kind Recipe that extends nothing. `file_name` is for messages. Fails with invalid_config.
 [[nodiscard]] Result<Recipe> parse_recipe(std::string_view yaml, std::string_view file_name);
 
+// The recipe of one file, whatever its kind: what it extends comes from `directories`, as load_recipes reads
+// them. An overlay gives the recipe with it applied.
+[[nodiscard]] Result<Recipe> load_recipe_file(const std::string& path,
+                                              const std::vector<std::string>& directories);
+
 // All *.yaml files of the directories, in the order given and by name within one. A directory that does not
 // exist is empty; directories and files must belong to root (or to us) and not be writable by others.
 //

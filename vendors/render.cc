@@ -41,6 +41,30 @@ oci::EnvEdit::Op to_edit(EnvRule::Op op) {
   return oci::EnvEdit::Op::set;
 }
 
+// Numbers of the parts of compute that a slice has.
+std::vector<std::uint32_t> parts_of(const Slice& slice) {
+  std::vector<std::uint32_t> parts;
+  for (std::uint32_t i = 0; i < 128; ++i) {
+    const std::uint64_t word = i < 64 ? slice.parts_low : slice.parts_high;
+    if (((word >> (i % 64)) & 1U) != 0) parts.push_back(i);
+  }
+  return parts;
+}
+
+// "4-7,9" for 0 to 3 and 5 on top of `base`.
+std::string listed(const std::vector<std::uint32_t>& parts, std::uint32_t base) {
+  std::vector<std::string> runs;
+  for (std::size_t i = 0; i < parts.size();) {
+    std::size_t end = i;
+    while (end + 1 < parts.size() && parts[end + 1] == parts[end] + 1) ++end;
+    runs.push_back(i == end
+                       ? text::number(base + parts[i])
+                       : text::cat({text::number(base + parts[i]), "-", text::number(base + parts[end])}));
+    i = end + 1;
+  }
+  return text::join(runs, ",");
+}
+
 template <typename T>
 void add_once(std::vector<T>& list, T item) {
   if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(std::move(item));
@@ -75,9 +99,12 @@ Result<Rendered> Renderer::run(const std::vector<Slice>& slices, std::vector<std
   // Programs number devices in the host's order; limits by ordinal must follow it.
   std::stable_sort(ordered.begin(), ordered.end(),
                    [](const Slice* a, const Slice* b) { return a->device_index < b->device_index; });
+  enter_all(ordered);
   for (const auto& item : recipe_.inject) HAMI_CHECK(block(item, ordered));
   for (const auto& [name, value] : recipe_.neutralize.env)
     add_once(out_.edits.env, oci::EnvEdit{name, value, oci::EnvEdit::Op::set});
+  for (const auto& name : recipe_.neutralize.unset)
+    add_once(out_.edits.env, oci::EnvEdit{name, "", oci::EnvEdit::Op::unset});
   out_.edits.drop_hooks = recipe_.neutralize.drop_hooks;
   return std::move(out_);
 }
@@ -106,6 +133,39 @@ void Renderer::enter(const Slice& slice, std::size_t ordinal) {
   variables["slice.memory_mib"] = text::number(slice.memory.whole_mib());
   variables["slice.cores"] = text::number(slice.cores.value);
   variables["slice.whole"] = slice.whole ? "true" : "false";
+  variables["slice.memory_gib"] = text::number((slice.memory.whole_mib() + 1023) / 1024);
+  variables["slice.slot"] = text::number(slice.slot);
+  if (const auto* made = template_of(recipe_.slice, device, slice.memory))
+    variables["slice.template"] = made->name;
+  const auto parts = parts_of(slice);
+  variables["slice.core_steps"] = text::number(parts.size());
+  variables["slice.core_list"] = listed(parts, 0);
+  variables["slice.mask_low"] = "0x" + text::hex64(slice.parts_low);
+  variables["slice.mask_high"] = "0x" + text::hex64(slice.parts_high);
+}
+
+void Renderer::enter_all(const std::vector<const Slice*>& slices) {
+  std::vector<std::string> indexes;
+  std::vector<std::string> ordinals;
+  std::vector<std::string> uuids;
+  std::vector<std::string> cores;
+  for (const Slice* slice : slices) {
+    const Device& device = inventory_.devices[slice->device_index];
+    indexes.push_back(text::number(device.index));
+    ordinals.push_back(text::number(ordinals.size()));
+    uuids.push_back(device.uuid);
+    const std::uint32_t steps = core_steps_of(recipe_.slice, device);
+    auto parts = parts_of(*slice);
+    if (parts.empty()) {
+      for (std::uint32_t i = 0; i < steps; ++i) parts.push_back(i);
+    }
+    if (!parts.empty()) cores.push_back(listed(parts, device.index * steps));
+  }
+  auto& variables = conditions_.variables;
+  variables["all.indexes"] = text::join(indexes, ",");
+  variables["all.ordinals"] = text::join(ordinals, ",");
+  variables["all.uuids"] = text::join(uuids, ",");
+  variables["all.cores"] = text::join(cores, ",");
 }
 
 bool Renderer::holds_now(const Condition& condition) const { return holds(condition, conditions_); }
@@ -117,7 +177,10 @@ Result<> Renderer::edits(const Block& block) {
     }
     return {};
   };
+  HAMI_CHECK(all(block.refuse, &Renderer::refusal));
+  const std::size_t nodes_before = out_.edits.devices.size();
   HAMI_CHECK(all(block.device_nodes, &Renderer::device_node));
+  HAMI_CHECK(needs_node(block, nodes_before));
   HAMI_CHECK(all(block.libraries, &Renderer::library));
   HAMI_CHECK(all(block.binaries, &Renderer::binary));
   HAMI_CHECK(all(block.firmware, &Renderer::firmware));
@@ -125,7 +188,23 @@ Result<> Renderer::edits(const Block& block) {
   HAMI_CHECK(all(block.mounts, &Renderer::mount));
   HAMI_CHECK(all(block.symlinks, &Renderer::symlink));  // after libraries: it may depend on one
   HAMI_CHECK(all(block.proc_overrides, &Renderer::proc_override));
+  HAMI_CHECK(all(block.files, &Renderer::file));
   return all(block.env, &Renderer::env);
+}
+
+Result<> Renderer::refusal(const RefuseRule& rule) {
+  return fail(Errc::denied, text::cat({recipe_.metadata.name, ": ", rule.cause}), rule.hint);
+}
+
+Result<> Renderer::file(const FileRule& rule) {
+  HAMI_TRY(auto path, expand(rule.path, conditions_.variables));
+  std::string content;
+  for (const auto& template_line : rule.lines) {
+    HAMI_TRY(const auto line, expand(template_line, conditions_.variables));
+    content += line + "\n";
+  }
+  add_once(out_.files, ContainerFile{std::move(path), std::move(content)});
+  return {};
 }
 
 Result<> Renderer::symlink(const SymlinkRule& rule) {
@@ -166,6 +245,15 @@ Result<> Renderer::missing(Need need, std::string what, std::string hint) {
   if (need == Need::required) return fail(Errc::not_found, std::move(what), std::move(hint));
   add_once(out_.skipped, std::move(what));
   return {};
+}
+
+const SliceTemplate* template_of(const SliceRules& rules, const Device& device, Bytes memory) {
+  for (const auto& entry : rules.templates) {
+    const bool has_it = entry.models.empty() || std::find(entry.models.begin(), entry.models.end(),
+                                                          device.model) != entry.models.end();
+    if (has_it && entry.memory == memory) return &entry;
+  }
+  return nullptr;
 }
 
 Result<Rendered> render(const Recipe& recipe, const Inventory& inventory, const std::vector<Slice>& slices,

@@ -20,6 +20,9 @@ struct Slice {
   Bytes memory;                  // 0: the whole device's memory
   Percent cores;                 // 0: no compute limit
   bool whole = false;            // the container has the device for itself
+  std::uint32_t slot = 0;        // number of the slice on its device, unlike that of any other live slice
+  std::uint64_t parts_low = 0;   // which of the device's parts of compute are the container's: 0 to 63
+  std::uint64_t parts_high = 0;  // 64 to 127
   friend bool operator==(const Slice&, const Slice&) = default;
 };
 
@@ -32,11 +35,22 @@ struct ContainerFacts {
   std::map<std::string, std::string> env;  // the container's variables, for gates only
 };
 
+// A small file made for the container.
+struct ContainerFile {
+  std::string path;  // in the container
+  std::string content;
+  friend bool operator==(const ContainerFile&, const ContainerFile&) = default;
+};
+
 struct Rendered {
   oci::ContainerEdits edits;
+  std::vector<ContainerFile> files;  // the caller writes them and binds them read-only
   HookPlan plan;
   std::vector<std::string> skipped;  // optional things this node lacks, for logs and `explain`
 };
+
+// The template whose memory a slice of this device has; null when there is none of that size.
+[[nodiscard]] const SliceTemplate* template_of(const SliceRules& rules, const Device& device, Bytes memory);
 
 // `slices` empty means "driver files without devices" (NVIDIA_VISIBLE_DEVICES=none).
 // `capabilities`: what the container asked for, already checked against the recipe; empty: the recipe's

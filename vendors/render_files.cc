@@ -176,6 +176,7 @@ Result<> Renderer::mount(const MountRule& rule) {
   if (!has(options, "bind") && !has(options, "rbind")) options.emplace_back("rbind");
   const bool has_propagation = has(options, "private") || has(options, "rprivate") || has(options, "rslave");
   if (!has_propagation) options.emplace_back("rprivate");
+  if (auto& dirs = out_.plan.ldcache_dirs; rule.libraries && !has(dirs, path)) dirs.push_back(path);
   return add_mount(file->host_path, std::move(path), std::move(options));
 }
 

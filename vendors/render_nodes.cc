@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "oci-config/base/files.h"
 #include "oci-config/base/text.h"
 #include "vendors/renderer.h"
+#include "vendors/values.h"
 
 namespace hami::vendors {
 
@@ -18,7 +20,10 @@ std::optional<std::string> Renderer::wrong_numbers(const DeviceNodeRule& rule, c
         const auto [first, last] = majors_.equal_range(driver);
         return std::any_of(first, last, [&](const auto& entry) { return entry.second == node_major; });
       });
-  if (!known) {
+  if (!known && !(rule.verify.kernel_name && has_kernel_name(node))) {
+    const std::string numbers = text::cat({text::number(node_major), ":", text::number(node_minor)});
+    if (rule.verify.kernel_name)
+      return text::cat({"has the numbers ", numbers, ", which the kernel does not know by this name"});
     return text::cat({"has major ", text::number(node_major), ", which is not that of ",
                       text::join(rule.verify.drivers, " or "), " in /proc/devices"});
   }
@@ -27,14 +32,70 @@ std::optional<std::string> Renderer::wrong_numbers(const DeviceNodeRule& rule, c
   return std::nullopt;
 }
 
+// The kernel's own name of the node's numbers, relative to /dev, is the node's path.
+bool Renderer::has_kernel_name(const HostFile& node) const {
+  const auto uevent =
+      files::read(text::cat({inventory_.roots.at("sys"), "/dev/char/", text::number(major(node.info.st_rdev)),
+                             ":", text::number(minor(node.info.st_rdev)), "/uevent"}),
+                  kMaxHostText);
+  if (!uevent) return false;
+  const auto name = text_after("\n" + *uevent, "\nDEVNAME=");
+  return name && text::cat({"/dev/", *name}) == node.path;
+}
+
 Result<> Renderer::device_node(const DeviceNodeRule& rule) {
   HAMI_TRY(const auto path, expand(rule.path, conditions_.variables));
+  if (path.find('*') != std::string::npos) return matching_nodes(rule, path);
+  if (rule.host.empty()) return one_node(rule, path, {path});
+  std::vector<std::string> hosts;
+  for (const auto& host : rule.host) {
+    HAMI_TRY(auto name, expand(host, conditions_.variables));
+    hosts.push_back(std::move(name));
+  }
+  return one_node(rule, path, hosts);
+}
+
+Result<> Renderer::matching_nodes(const DeviceNodeRule& rule, const std::string& path) {
+  const std::string directory = files::dir_name(path);
+  const auto last = files::base_name(path);
+  const auto star = last.find('*');
+  const auto before = last.substr(0, star);
+  const auto after = last.substr(star + 1);
+  for (const auto& name : dev_.list(directory)) {
+    if (name.size() < before.size() + after.size() || !name.starts_with(before) || !name.ends_with(after))
+      continue;
+    const std::string node = text::cat({directory, "/", name});
+    HAMI_CHECK(one_node(rule, node, {node}));
+  }
+  return {};
+}
+
+Result<> Renderer::needs_node(const Block& block, std::size_t before) {
+  if (!block.needs_node || out_.edits.devices.size() > before) return {};
+  std::vector<std::string> looked_for;
+  std::string hint;
+  for (const auto& rule : block.device_nodes) {
+    const auto path = expand(rule.path, conditions_.variables);
+    if (path) looked_for.push_back(text::quote(*path));
+    if (hint.empty()) hint = rule.hint;
+  }
+  return fail(Errc::not_found,
+              text::cat({"find a device node: none of ", text::join(looked_for, ", "),
+                         " is usable in the root ", text::quote(dev_.directory())}),
+              hint.empty() ? "check that the vendor's driver is loaded" : hint);
+}
+
+Result<> Renderer::one_node(const DeviceNodeRule& rule, const std::string& path,
+                            const std::vector<std::string>& hosts) {
   HAMI_TRY(const auto minor_text, expand(rule.verify.minor, conditions_.variables));
   const Need need = rule.required ? Need::required : Need::optional;
-  const auto node = dev_.find(path, HostDir::Links::refuse_last);
+  std::optional<HostFile> node;
+  for (const auto& host : hosts) {
+    if (!node) node = dev_.find(host, HostDir::Links::refuse_last);
+  }
   if (!node) {
     return missing(need,
-                   text::cat({"find device node ", text::quote(path), ": not in the root ",
+                   text::cat({"find device node ", text::quote(hosts.front()), ": not in the root ",
                               text::quote(dev_.directory())}),
                    rule.hint);
   }

@@ -28,11 +28,20 @@ class Renderer {
   Result<> symlink(const SymlinkRule& rule);
   Result<> proc_override(const ProcOverrideRule& rule);
   Result<> env(const EnvRule& rule);
+  Result<> file(const FileRule& rule);
+  Result<> refusal(const RefuseRule& rule);
+  void enter_all(const std::vector<const Slice*>& slices);
   void enter(const Slice& slice, std::size_t ordinal);
   [[nodiscard]] bool holds_now(const Condition& condition) const;
 
   // render_nodes.cc
   Result<> device_node(const DeviceNodeRule& rule);
+  Result<> matching_nodes(const DeviceNodeRule& rule, const std::string& path);
+  Result<> one_node(const DeviceNodeRule& rule, const std::string& path,
+                    const std::vector<std::string>& hosts);
+  [[nodiscard]] bool has_kernel_name(const HostFile& node) const;
+  // Fails when none of the block's nodes was given.
+  Result<> needs_node(const Block& block, std::size_t before);
   [[nodiscard]] std::optional<std::string> wrong_numbers(const DeviceNodeRule& rule, const HostFile& node,
                                                          const std::string& minor) const;
 

@@ -21,6 +21,10 @@ struct Holding {
   Bytes memory;
   Percent cores;
   bool exclusive = false;
+  std::uint32_t slot = 0;  // of a slice the vendor makes: its number among those of the device
+  std::uint64_t parts_low =
+      0;  // parts of the device's compute it has alone, where they are numbered: 0 to 63
+  std::uint64_t parts_high = 0;  // 64 to 127
   friend bool operator==(const Holding&, const Holding&) = default;
 };
 

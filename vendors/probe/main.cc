@@ -4,17 +4,19 @@
 #include <string_view>
 
 #include "oci-config/base/log.h"
+#include "vendors/probe/dcmi.h"
 #include "vendors/probe/nvml.h"
 
 namespace {
 
-constexpr const char* kUsage = "usage: hami-probe nvml /absolute/path/of/libnvidia-ml.so.1\n";
+constexpr const char* kUsage = "usage: hami-probe nvml|dcmi /absolute/path/of/the/vendor's/library\n";
 
 hami::Result<std::string> ask(std::string_view adapter, const std::string& library) {
-  if (adapter != "nvml") return hami::fail(hami::Errc::invalid_config, "unknown adapter", "known: nvml");
+  if (adapter != "nvml" && adapter != "dcmi")
+    return hami::fail(hami::Errc::invalid_config, "unknown adapter", "known: nvml, dcmi");
   if (!library.starts_with('/'))
     return hami::fail(hami::Errc::invalid_config, "the library's path must be absolute");
-  return hami::probe::ask_nvml(library);
+  return adapter == "dcmi" ? hami::probe::ask_dcmi(library) : hami::probe::ask_nvml(library);
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ struct Nvml {
   Code (*name)(Device, char*, unsigned) = nullptr;
   Code (*pci)(Device, PciInfo*) = nullptr;
   Code (*memory)(Device, Memory*) = nullptr;
+  Code (*minor)(Device, unsigned*) = nullptr;  // not in every library of this shape
 };
 
 template <typename F>
@@ -72,6 +73,7 @@ Result<Nvml> load(const std::string& path) {
   if (!bind(library, "nvmlDeviceGetPciInfo_v3", nvml.pci))
     HAMI_CHECK(bind(library, "nvmlDeviceGetPciInfo_v2", nvml.pci));
   HAMI_CHECK(bind(library, "nvmlDeviceGetMemoryInfo", nvml.memory));
+  static_cast<void>(bind(library, "nvmlDeviceGetMinorNumber", nvml.minor));
   return nvml;
 }
 
@@ -89,6 +91,8 @@ vendors::ProbedDevice describe(const Nvml& nvml, Device device) {
   if (nvml.name(device, text.data(), text.size() - 1) == kSuccess) result.model = text.data();
   PciInfo pci{};
   if (nvml.pci(device, &pci) == kSuccess) result.bdf = bdf(pci);
+  unsigned number = 0;
+  if (nvml.minor != nullptr && nvml.minor(device, &number) == kSuccess) result.number = number;
   Memory memory{};
   if (nvml.memory(device, &memory) == kSuccess) result.memory.value = memory.total;
   return result;

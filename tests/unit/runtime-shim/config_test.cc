@@ -57,7 +57,6 @@ split_count = 4
 default_count = 2
 default_memory = 5000
 default_cores = 25
-lenient = true
 )",
                                    "config.toml");
 
@@ -81,8 +80,7 @@ lenient = true
                         4,
                         2,
                         Bytes::mib(5000),
-                        Percent{25},
-                        true};
+                        Percent{25}};
   EXPECT_EQ(config->policy, expected);
 }
 
@@ -139,7 +137,7 @@ TEST(Config, TheShippedFileShowsEveryKeyWithItsDefault) {
                           "scheduler",     "memory_scaling",
                           "core_scaling",  "split_count",
                           "default_count", "default_memory",
-                          "default_cores", "lenient"}) {
+                          "default_cores"}) {
     EXPECT_THAT(uncommented, HasSubstr(text::cat({"\n", key, " = "})));
   }
 }

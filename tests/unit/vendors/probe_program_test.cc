@@ -26,6 +26,23 @@ TEST(ProbeProgram, TellsEveryDeviceOfTheLibrary) {
   EXPECT_EQ(answer->devices[1], (ProbedDevice{"0001:3c:00.0", "GPU-00000001", "Fake \"GPU\"", Bytes{0}}));
 }
 
+TEST(ProbeProgram, TellsAnAscendByItsPhysicalIdAndLeavesOutOneWithout) {
+  const auto json = probe("dcmi", HAMI_FAKE_DCMI);
+  ASSERT_TRUE(json) << json.error().line();
+  const auto answer = parse_probe_answer(*json);
+  ASSERT_TRUE(answer) << answer.error().line();
+
+  ASSERT_EQ(answer->devices.size(), 1U);
+  EXPECT_EQ(answer->devices[0], (ProbedDevice{"", "000000A0-000000A1-000000A2-000000A3-000000A4", "910B3",
+                                              Bytes::mib(65536), 12}));
+}
+
+TEST(ProbeProgram, ALibraryOfAnotherShapeIsNoDcmi) {
+  const auto json = probe("dcmi", HAMI_FAKE_NVML);
+  ASSERT_FALSE(json);
+  EXPECT_THAT(json.error().message, HasSubstr("is no DCMI library"));
+}
+
 TEST(ProbeProgram, ACrashOfTheLibraryIsAnErrorOfOurs) {
   const auto json = probe("nvml", HAMI_FAKE_NVML_CRASH);
   ASSERT_FALSE(json);

@@ -1,0 +1,142 @@
+// What users ask for and how a part of a device is made: `resources`, `slice`, `neutralize`, `support`.
+#include <algorithm>
+
+#include "oci-config/base/text.h"
+#include "vendors/recipe_decoder.h"
+
+namespace hami::vendors {
+
+namespace {
+
+using enum Decoder::Presence;
+
+}  // namespace
+
+void Decoder::neutralize(const yaml::Node& node, Neutralize& out) {
+  object(node, {
+                   {"env",
+                    [&](const auto& n) {
+                      if (n.kind != yaml::Node::Kind::map) return refuse(n.at, "expected a map of variables");
+                      for (std::size_t i = 0; i < n.keys.size() && !error_; ++i) {
+                        yaml::Node name;
+                        name.at = n.keys[i].at;
+                        name.text = n.keys[i].text;
+                        std::string checked;
+                        env_name(name, checked);
+                        string(n.children[i], out.env[checked]);
+                      }
+                    }},
+                   {"unset",
+                    [&](const auto& n) {
+                      each(n, out.unset, [&](const auto& i, std::string& s) { env_name(i, s); });
+                    }},
+                   {"dropHooks", [&](const auto& n) { words(n, out.drop_hooks); }},
+               });
+}
+
+void Decoder::percent(const yaml::Node& node, Percent& out) { number(node, out.value, 100); }
+
+void Decoder::slice_templates(const yaml::Node& node, std::vector<SliceTemplate>& out) {
+  out.clear();
+  each(node, out, [this](const auto& item, SliceTemplate& entry) {
+    object(item, {{"name", [&](const auto& v) { word(v, entry.name); }, required},
+                  {"memory", [&](const auto& v) { bytes(v, entry.memory); }, required},
+                  {"cores", [&](const auto& v) { percent(v, entry.cores); }},
+                  {"model", [&](const auto& v) { strings(v, entry.models); }}});
+  });
+}
+
+void Decoder::slice(const yaml::Node& node, SliceRules& out) {
+  object(node, {
+                   {"mechanism",
+                    [&](const auto& n) {
+                      choice<SliceMechanism>(n, out.mechanism,
+                                             {{"none", SliceMechanism::none},
+                                              {"preload", SliceMechanism::preload},
+                                              {"vendor", SliceMechanism::vendor}});
+                    }},
+                   {"enforced", [&](const auto& n) { boolean(n, out.enforced); }},
+                   {"memoryUnit", [&](const auto& n) { bytes(n, out.memory_unit); }},
+                   {"rounding",
+                    [&](const auto& n) {
+                      choice<Rounding>(
+                          n, out.rounding,
+                          {{"up", Rounding::up}, {"down", Rounding::down}, {"exact", Rounding::exact}});
+                    }},
+                   {"memoryTiers",
+                    [&](const auto& n) {
+                      out.memory_tiers.clear();
+                      each(n, out.memory_tiers, [&](const auto& i, Bytes& tier) { bytes(i, tier); });
+                      if (!error_ && !std::is_sorted(out.memory_tiers.begin(), out.memory_tiers.end()))
+                        refuse(n.at, "the tiers must ascend");
+                    }},
+                   {"templates", [&](const auto& n) { slice_templates(n, out.templates); }},
+                   {"defaultCores", [&](const auto& n) { percent(n, out.default_cores); }},
+                   {"coreSteps", [&](const auto& n) { number(n, out.core_steps, 128); }},
+                   {"coreStepsField", [&](const auto& n) { word(n, out.core_steps_field); }},
+                   {"maxPerDevice", [&](const auto& n) { number(n, out.max_per_device, 100'000); }},
+                   {"singleDevice", [&](const auto& n) { boolean(n, out.single_device); }},
+                   {"equalSizes", [&](const auto& n) { boolean(n, out.equal_sizes); }},
+                   {"disableEnv", [&](const auto& n) { env_name(n, out.disable_env); }},
+               });
+}
+
+void Decoder::support(const yaml::Node& node, std::map<std::string, Certainty>& out) {
+  entries(node, "abilities",
+          [&](const yaml::Key& key, const yaml::Node& value) { certainty(value, out[key.text]); });
+}
+
+void Decoder::memory_resource(const yaml::Node& node, MemoryResource& out) {
+  object(node, {{"name", [&](const auto& v) { words(v, out.names); }, required},
+                {"unit", [&](const auto& v) { bytes(v, out.unit); }, required},
+                {"suffix", [&](const auto& v) { boolean(v, out.suffix); }}});
+}
+
+void Decoder::cores_resource(const yaml::Node& node, CoresResource& out) {
+  object(node, {{"name", [&](const auto& v) { words(v, out.names); }, required},
+                {"whole", [&](const auto& v) { number(v, out.whole, 100'000); }},
+                {"parts", [&](const auto& v) { boolean(v, out.parts); }}});
+  if (!error_ && out.whole == 0) refuse(node.at, "whole must not be 0");
+}
+
+void Decoder::models(const yaml::Node& node, std::vector<ModelResources>& out) {
+  out.clear();
+  each(node, out, [this](const auto& item, ModelResources& entry) {
+    object(item, {{"model", [&](const auto& v) { string(v, entry.model); }, required},
+                  {"count", [&](const auto& v) { words(v, entry.count); }, required},
+                  {"memory", [&](const auto& v) { memory_resource(v, entry.memory); }},
+                  {"cores", [&](const auto& v) { cores_resource(v, entry.cores); }}});
+  });
+}
+
+void Decoder::resources(const yaml::Node& node, Resources& out) {
+  const auto names = [this](std::string_view key, std::vector<std::string>& list) {
+    return Field{key, [this, &list](const yaml::Node& n) { words(n, list); }, optional};
+  };
+  const auto variable_name = [this](std::string_view key, std::string& name) {
+    return Field{key, [this, &name](const yaml::Node& n) { env_name(n, name); }, optional};
+  };
+  object(node, {
+                   names("count", out.count),
+                   {"memory", [&](const auto& n) { memory_resource(n, out.memory); }},
+                   names("memoryPercentage", out.memory_percentage),
+                   {"cores", [&](const auto& n) { cores_resource(n, out.cores); }},
+                   {"models", [&](const auto& n) { models(n, out.models); }},
+                   names("priority", out.priority),
+                   names("useUuid", out.use_uuid),
+                   names("nouseUuid", out.nouse_uuid),
+                   names("useType", out.use_type),
+                   names("nouseType", out.nouse_type),
+                   {"limitEnv",
+                    [&](const auto& n) {
+                      object(n, {variable_name("memory", out.limit_env.memory),
+                                 variable_name("cores", out.limit_env.cores),
+                                 variable_name("priority", out.limit_env.priority),
+                                 variable_name("corePolicy", out.limit_env.core_policy),
+                                 variable_name("oversubscribe", out.limit_env.oversubscribe),
+                                 variable_name("oomKiller", out.limit_env.oom_killer)});
+                    }},
+               });
+}
+
+}  // namespace hami::vendors
