@@ -57,9 +57,35 @@ Result<> set_state_dir(Arguments& arguments, std::string_view value) {
   return {};
 }
 
+Result<> set_golden(Arguments& arguments, std::string_view value) {
+  arguments.recipe.golden = value;
+  return {};
+}
+
+Result<> set_update(Arguments& arguments, std::string_view) {
+  arguments.recipe.update = true;
+  return {};
+}
+
+Result<> set_output(Arguments& arguments, std::string_view value) {
+  arguments.cdi.output = value;
+  return {};
+}
+
+Result<> set_spec_dirs(Arguments& arguments, std::string_view value) {
+  arguments.cdi.directories.clear();
+  for (const auto directory : text::split(value, ',')) arguments.cdi.directories.emplace_back(directory);
+  return {};
+}
+
+Result<> add_recipes(Arguments& arguments, std::string_view value) {
+  arguments.recipe.directories = {std::string(value)};
+  return {};
+}
+
 using containerd::EngineOptions;
 
-constexpr std::array<Option, 14> kOptions{{
+constexpr std::array<Option, 19> kOptions{{
     {"--engine", "configure", true, set_engine},
     {"--config", "configure", true, set_config},
     {"--runtime-name", "configure", true, set_engine_text<&EngineOptions::runtime_name>},
@@ -72,6 +98,11 @@ constexpr std::array<Option, 14> kOptions{{
     {"--state-dir", "configure ps release", true, set_state_dir},
     {"--json", "ps", false, set_flag<&Arguments::json>},
     {"--stale", "release", false, set_flag<&Arguments::stale>},
+    {"--golden", "recipe", true, set_golden},
+    {"--update", "recipe", false, set_update},
+    {"--recipes", "recipe", true, add_recipes},
+    {"--output", "cdi", true, set_output},
+    {"--spec-dirs", "cdi", true, set_spec_dirs},
     {"--help", "", false, set_flag<&Arguments::help>},
     {"--version", "", false, set_flag<&Arguments::version>},
 }};

@@ -6,7 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "hamictl/cdi.h"
 #include "hamictl/configure.h"
+#include "hamictl/recipe.h"
 #include "oci-config/base/result.h"
 
 namespace hami::hamictl {
@@ -14,6 +16,8 @@ namespace hami::hamictl {
 struct Arguments {
   std::string verb;  // "configure", "ps", "release"; "" for none
   ConfigureRequest configure;
+  RecipeRequest recipe;
+  CdiRequest cdi;
   std::string state_dir = "/run/hami";
   std::vector<std::string> names;  // words that are no options
   bool json = false;

@@ -22,8 +22,17 @@ constexpr const char* kUsage =
     "                    [--runtime-path PATH] [--cdi] [--config FILE] [--dry-run] [--reload] [--undo]\n"
     "  hamictl ps [--json]                 the slices that containers hold\n"
     "  hamictl release --stale | NAME      end the leases of containers that are gone\n"
+    "  hamictl recipe check FILE           is this recipe right\n"
+    "  hamictl recipe test FILE [--golden DIR [--update]]   try it on the node its tests describe (root)\n"
+    "  hamictl recipe show VENDOR          what a recipe can do\n"
+    "  hamictl recipe import FILE RECIPE   custom resource definitions (ConfigMaps) as an overlay\n"
+    "  hamictl recipe table                the same of all of them, as Markdown\n"
+    "  hamictl cdi generate [VENDOR...] [--output DIR]   this node's devices as CDI specifications\n"
+    "  hamictl cdi list | check [FILE...]  what specifications name, and whether they are right\n"
     "  hamictl --version | --help\n"
     "\n"
+    "  --spec-dirs A,B   cdi: where specifications are (/etc/cdi,/run/cdi)\n"
+    "  --recipes DIR     recipe: where other recipes are (/usr/share/hami/vendors, /etc/hami/vendors.d)\n"
     "  --state-dir DIR   ps, release: the ledger's directory (/run/hami);\n"
     "                    configure: where the original file is kept (/var/lib/hami/configure)\n";
 
@@ -69,12 +78,41 @@ Result<std::string> run_release(const Arguments& arguments) {
                     "give --stale, or one name from hamictl ps");
 }
 
+Result<std::string> run_recipe(const Arguments& arguments) {
+  if (arguments.names.size() == 1 && arguments.names.front() == "table")
+    return hami::hamictl::recipe_table(arguments.recipe);
+  if (arguments.names.size() == 3 && arguments.names.front() == "import")
+    return hami::hamictl::import_recipe(arguments.names[1], arguments.names[2]);
+  if (arguments.names.size() != 2)
+    return hami::fail(Errc::invalid_config, "recipe: what?", "check FILE, test FILE or show VENDOR");
+  const std::string& action = arguments.names.front();
+  const std::string& name = arguments.names.back();
+  if (action == "check") return hami::hamictl::check_recipe(name, arguments.recipe);
+  if (action == "test") return hami::hamictl::test_recipe(name, arguments.recipe);
+  if (action == "show") return hami::hamictl::show_recipe(name, arguments.recipe);
+  return hami::fail(Errc::invalid_config,
+                    hami::text::cat({"recipe: unknown action ", hami::text::quote(action)}),
+                    "check FILE, test FILE or show VENDOR");
+}
+
+Result<std::string> run_cdi(const Arguments& arguments) {
+  const std::string action = arguments.names.empty() ? "" : arguments.names.front();
+  const std::vector<std::string> rest(arguments.names.begin() + (action.empty() ? 0 : 1),
+                                      arguments.names.end());
+  if (action == "generate") return hami::hamictl::generate_cdi(rest, arguments.cdi);
+  if (action == "list") return hami::hamictl::list_cdi(arguments.cdi);
+  if (action == "check") return hami::hamictl::check_cdi(rest, arguments.cdi);
+  return hami::fail(Errc::invalid_config, "cdi: what?", "generate, list or check");
+}
+
 Result<std::string> run(const Arguments& arguments) {
   if (arguments.help) return std::string(kUsage);
   if (arguments.version) return std::string("hamictl version " HAMI_VERSION "\n");
   if (arguments.verb == "configure") return run_configure(arguments);
   if (arguments.verb == "ps") return hami::hamictl::list_leases(arguments.state_dir, arguments.json);
   if (arguments.verb == "release") return run_release(arguments);
+  if (arguments.verb == "cdi") return run_cdi(arguments);
+  if (arguments.verb == "recipe") return run_recipe(arguments);
   if (arguments.verb.empty()) return hami::fail(Errc::invalid_config, "no command", "see hamictl --help");
   return hami::fail(Errc::invalid_config,
                     hami::text::cat({"unknown command ", hami::text::quote(arguments.verb)}),
