@@ -1,0 +1,118 @@
+# Other vendors' devices on a real low-level runtime, and a device of the user's own: what can be opened, and what not.
+
+load lib/common
+load lib/rootfs
+load lib/bundle
+load lib/node
+load lib/direct
+
+# Two cards and a control node of a vendor whose driver tells little. Their numbers are served by this kernel and are
+# not among those that every container may use: fuse, loop-control and userio of the misc driver.
+setup_file() {
+  make_node
+  make_glibc_rootfs "$F/rootfs" "$CUDACLI"
+  mknod -m 0666 "$NODE/driver/dev/xpu0" c 10 229
+  mknod -m 0666 "$NODE/driver/dev/xpu1" c 10 237
+  mknod -m 0666 "$NODE/driver/dev/xpuctrl" c 1 3
+  mknod -m 0666 "$NODE/driver/dev/kvm" c 10 232
+  sed -i '/^Character devices:/a\ 10 xpu\n 10 misc\n  1 kunlun' "$NODE/driver/proc/devices"
+}
+
+xpu_bundle() {
+  make_bundle "$T/$1" "$F/rootfs" sh -c "$2"
+  mknod -m 0666 "$T/$1/rootfs/neighbour" c 10 229
+}
+
+@test "a card can be opened, its neighbour's node cannot, and nothing else of the vendor is there" {
+  xpu_bundle one 'ls /dev | grep xpu; : </dev/xpu1 && echo opened; : </neighbour'
+  edit_bundle "$T/one" '.process.env += ["CXPU_VISIBLE_DEVICES=1"]'
+
+  try hami run --bundle "$T/one" one
+
+  assert_in "xpu1
+xpuctrl
+opened" "$out"
+  assert_not_in xpu0 "$out"
+  assert_in "not permitted" "$err"
+}
+
+@test "a card that one container has is refused to another, and comes back with its end" {
+  xpu_bundle one 'sleep 100000'
+  annotate "$T/one" kunlunxin.com/xpu=2
+  start_container one
+  xpu_bundle two 'ls /dev/xpu0'
+  annotate "$T/two" kunlunxin.com/xpu=1
+
+  try hami run --bundle "$T/two" two
+  assert_status 1
+  assert_in "held by one container alone" "$err"
+
+  end_container one
+  try hami run --bundle "$T/two" two
+  assert_status 0
+}
+
+@test "a slice of one vendor and a whole card of another in one container" {
+  slice_bundle one 3000 sh -c 'ls /dev | grep -E "xpu|nvidia[0-9]"; nvidia-smi'
+  annotate "$T/one" kunlunxin.com/xpu=1
+
+  try hami run --bundle "$T/one" one
+
+  assert_status 0
+  assert_in xpu0 "$out"
+  assert_in "MiB / 3000MiB" "$out"
+}
+
+@test "all is an error where there is none, and names what was looked for" {
+  xpu_bundle one true
+  edit_bundle "$T/one" '.process.env += ["ASCEND_VISIBLE_DEVICES=all"]'
+
+  refuse "$T/one"
+
+  assert_in "find ascend devices: this node has none" "$err"
+}
+
+@test "a device of the user's own is one file" {
+  install -m 0644 "$HAMI_SOURCE_DIR/docs/examples/kvm.yaml" "$NODE/recipes/kvm.yaml"
+  xpu_bundle one ': </dev/kvm && echo opened'
+  annotate "$T/one" example.com/kvm=1
+
+  try hami run --bundle "$T/one" one
+
+  rm "$NODE/recipes/kvm.yaml"
+  assert_status 0
+  assert_equal opened "$out"
+}
+
+@test "a recipe that others than root can change stops every request, with its name" {
+  install -m 0666 "$HAMI_SOURCE_DIR/docs/examples/kvm.yaml" "$NODE/recipes/kvm.yaml"
+  xpu_bundle one true
+  annotate "$T/one" kunlunxin.com/xpu=1
+
+  try hami create --bundle "$T/one" one
+
+  rm "$NODE/recipes/kvm.yaml"
+  assert_status 1
+  assert_one_line "$err"
+  assert_in kvm.yaml "$err"
+  assert_nothing_left
+}
+
+@test "a changed recipe counts for the next container, a kept copy does not outlive it" {
+  xpu_bundle one 'ls /dev/xpu0'
+  annotate "$T/one" kunlunxin.com/xpu=1
+  sleep 3 # what changed a moment ago is not kept
+  try hami run --bundle "$T/one" one
+  assert_status 0
+  [ -s "$STATE/recipes.cache" ] || explain "no copy is kept"
+
+  sed -i 's/required: true, verify: {driver: \[xpu, kunlun\], kernelName: true}}$/required: true, verify: {driver: nothing}}/' \
+    "$NODE/recipes/kunlunxin.yaml"
+  xpu_bundle two true
+  annotate "$T/two" kunlunxin.com/xpu=1
+  try hami create --bundle "$T/two" two
+
+  install -m 0644 "$HAMI_SOURCE_DIR/vendors/kunlunxin.yaml" "$NODE/recipes/"
+  assert_status 1
+  assert_in "which is not that of nothing" "$err"
+}
