@@ -6,6 +6,10 @@
 //
 // One JSON line per call: {"call":"alloc_free","threads":1,"ns":21.3,"p50":20,"p99":31,"p999":50}. "ns" is
 // wall time per call and thread; the percentiles are of batches of 16 calls, so the clock does not dominate.
+// With
+// --live also {"call":"live_allocation","bytes":16.4}: memory of this process that each of them costs.
+//
+// call_overhead_linked is the same program linked to libcuda.so.1, which says what a linked launch costs.
 #include <dlfcn.h>
 #include <time.h>
 
@@ -33,6 +37,12 @@ struct Options {
   long live = 0;  // allocations kept while measuring
 };
 
+using Launch = Status(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*,
+                      void**, void**);
+#ifdef HAMI_LINKED_TO_DRIVER
+extern "C" Launch cuLaunchKernel;
+#endif
+
 // The functions under test, as the program found them.
 struct Api {
   Status (*init)(unsigned) = nullptr;
@@ -43,6 +53,10 @@ struct Api {
   Status (*mem_info)(std::size_t*, std::size_t*) = nullptr;
   Status (*get_proc)(const char*, void**, int, std::uint64_t, void*) = nullptr;
   Status (*get_device)(int*) = nullptr;
+  Status (*load_module)(void**, const void*) = nullptr;
+  Status (*get_function)(void**, void*, const char*) = nullptr;
+  Launch* launch = nullptr;
+  Launch* launch_by_query = nullptr;
   Status (*nvml_init)() = nullptr;
   Status (*nvml_handle)(unsigned, void**) = nullptr;
   Status (*nvml_memory)(void*, void*) = nullptr;
@@ -72,6 +86,12 @@ Api load() {
   find(cuda, "cuMemGetInfo_v2", api.mem_info);
   find(cuda, "cuGetProcAddress_v2", api.get_proc);
   find(cuda, "cuCtxGetDevice", api.get_device);
+  find(cuda, "cuModuleLoadData", api.load_module);
+  find(cuda, "cuModuleGetFunction", api.get_function);
+  find(cuda, "cuLaunchKernel", api.launch);
+  void* launch = nullptr;
+  if (api.get_proc != nullptr && api.get_proc("cuLaunchKernel", &launch, 4000, 0, nullptr) == 0)
+    std::memcpy(&api.launch_by_query, &launch, sizeof launch);
   void* nvml = dlopen("libnvidia-ml.so.1", RTLD_NOW);
   if (nvml != nullptr) {
     find(nvml, "nvmlInit_v2", api.nvml_init);
@@ -128,6 +148,34 @@ void measure(const char* name, const Options& options, const Api& api, void* con
   std::fflush(stdout);
 }
 
+// Resident memory of this process, in bytes.
+long resident() {
+  FILE* file = std::fopen("/proc/self/statm", "re");
+  long pages = 0;
+  if (file != nullptr && std::fscanf(file, "%*d %ld", &pages) != 1) pages = 0;
+  if (file != nullptr) std::fclose(file);
+  return pages * 4096;
+}
+
+void measure_launches(const Options& options, const Api& api, void* context) {
+  void* module = nullptr;
+  void* function = nullptr;
+  if (api.load_module(&module, "image") != 0 || api.get_function(&function, module, "k_0_1") != 0) return;
+  const auto run = [&](const char* name, Launch* launch) {
+    if (launch == nullptr) return;
+    measure(name, options, api, context, [launch, function] {
+      return launch(function, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, nullptr) == 0;
+    });
+  };
+#ifdef HAMI_LINKED_TO_DRIVER
+  measure("launch_linked", options, api, context, [function] {
+    return cuLaunchKernel(function, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, nullptr) == 0;
+  });
+#endif
+  run("launch_dlsym", api.launch);
+  run("launch_get_proc_address", api.launch_by_query);
+}
+
 Options parse(int argc, char** argv) {
   Options options;
   for (int i = 1; i + 1 < argc; i += 2) {
@@ -149,9 +197,14 @@ int main(int argc, char** argv) {
   if (api.init == nullptr || api.init(0) != 0) die("cuInit failed");
   void* context = nullptr;
   if (api.retain(&context, 0) != 0 || api.set_current(context) != 0) die("no context");
+  const long before = resident();
   for (long i = 0; i < options.live; ++i) {
     Pointer pointer = 0;
     if (api.alloc(&pointer, 512) != 0) die("the live allocations do not fit");
+  }
+  if (options.live > 0) {
+    std::printf("{\"call\":\"live_allocation\",\"bytes\":%.1f}\n",
+                static_cast<double>(resident() - before) / static_cast<double>(options.live));
   }
 
   measure("alloc_free", options, api, context, [&api] {
@@ -177,9 +230,12 @@ int main(int argc, char** argv) {
     int device = 0;
     return api.get_device(&device) == 0;
   });
+  measure_launches(options, api, context);
   void* handle = nullptr;
   if (api.nvml_init != nullptr && api.nvml_init() == 0 && api.nvml_handle(0, &handle) == 0) {
-    measure("nvml_memory_info", options, api, context, [&api, handle] {
+    Options fewer = options;  // a query of the management library takes many times as long as the others
+    fewer.iterations = std::max(static_cast<long>(kBatch), options.iterations / 20);
+    measure("nvml_memory_info", fewer, api, context, [&api, handle] {
       std::uint64_t memory[3];
       return api.nvml_memory(handle, memory) == 0;
     });
