@@ -6,7 +6,7 @@ HAMI_BUILD_PACKAGES=(
 )
 HAMI_RUN_PACKAGES=(busybox-static crun iproute2 kmod libc-bin mount procps runc util-linux)
 HAMI_TEST_PACKAGES=(
-  bats binutils clang clang-tidy conmon containerd docker.io file gawk g++-aarch64-linux-gnu git lld podman strace
+  bats binutils clang clang-tidy conmon containerd docker.io file gawk g++-aarch64-linux-gnu git lld musl-tools podman strace
   uidmap xz-utils
 )
 
