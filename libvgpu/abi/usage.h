@@ -35,6 +35,18 @@ inline constexpr std::uint64_t kGateByte = kMaxSlots;  // lock byte of whoever r
 inline constexpr std::uint64_t kStartByte = kMaxSlots + 1;  // lock byte of a process that starts
 inline constexpr std::uint64_t kLifeBytes = 1U << 16U;      // `life` lies from here on
 
+// Card time that the container's processes took on one device, for its core limit. Nanoseconds of
+// CLOCK_MONOTONIC and of card time; zeroed memory is a container that took nothing.
+struct CoreBudget {
+  std::atomic<std::uint64_t> paid_until;  // when the time taken so far is earned at the limit's rate
+  std::atomic<std::uint64_t> taken;       // card time taken ever, as estimated and corrected
+  std::atomic<std::uint64_t> busy_until;  // when the launches that took it should have ended
+  std::atomic<std::uint64_t>
+      measured;  // end of the latest measured launch, in units of 1024 ns; low bits: whose
+  std::atomic<std::uint32_t> share;       // the rate `paid_until` was made with, in thousandths; 0: none yet
+  std::atomic<std::uint32_t> correction;  // true time of an estimated one, in 65536ths; 0: not known, 1 : 1
+};
+
 // Bytes admitted on one device, by all processes together. `committed` is the one word that admission
 // changes.
 struct alignas(64) UsageDevice {
@@ -42,7 +54,7 @@ struct alignas(64) UsageDevice {
   std::atomic<std::uint64_t> committed;  // bytes
   std::atomic<std::uint64_t> peak;       // highest `committed` that was admitted
   std::atomic<std::uint64_t> refused;    // requests refused because of the limit
-  std::uint64_t reserved[5];
+  CoreBudget core;
 };
 
 enum SlotFlags : std::uint32_t {
@@ -78,6 +90,7 @@ struct alignas(64) UsagePage {
 };
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+static_assert(sizeof(CoreBudget) == 40);
 static_assert(sizeof(UsageDevice) == 128 && sizeof(UsageSlot) == 64 + kStripes * kMaxDevices * 8);
 static_assert(offsetof(UsagePage, gate) == 24 && offsetof(UsagePage, devices) == 64);
 static_assert(offsetof(UsagePage, slots) == 64 + kMaxDevices * 128);

@@ -1,0 +1,189 @@
+#include "bench/share/scenario.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <queue>
+
+#include "bench/share/gate.h"
+
+namespace hami::bench {
+namespace {
+
+constexpr Nanoseconds kSlice = 2 * kMs;
+constexpr Nanoseconds kWindow = 100 * kMs;
+constexpr Nanoseconds kStep = 10 * kMs;
+constexpr Nanoseconds kWarmUp = kS;
+
+class Engine {
+ public:
+  Engine(const Scenario& scenario, Method method) : scenario_(scenario) {
+    for (std::size_t i = 0; i < scenario.tenants.size(); ++i) {
+      for (unsigned k = 0; k < scenario.tenants[i].processes; ++k) owner_.push_back(i);
+    }
+    card_ = std::make_unique<Card>(owner_.size(), kSlice);
+    gate_ = method == Method::ours ? make_our_gate(scenario, owner_) : make_hami_gate(scenario, owner_);
+    processes_.resize(owner_.size());
+    busy_.resize(scenario.tenants.size(), std::vector<Nanoseconds>(scenario.length / kStep + 1, 0));
+    kernels_.resize(scenario.tenants.size());
+    for (std::size_t i = 0; i < owner_.size(); ++i) {
+      // Programs do not start in the same nanosecond.
+      agenda_.push({tenant(i).begins + i * 37 * kUs, i});
+    }
+  }
+
+  Result run() {
+    while (step()) {
+    }
+    return summarise();
+  }
+
+ private:
+  struct Process {
+    std::size_t next_kernel = 0;
+    bool is_waiting = false;  // for one of its kernels to end
+    Nanoseconds last_end = 0;
+  };
+  struct Entry {
+    Nanoseconds time;
+    std::size_t process;
+    bool operator>(const Entry& other) const {
+      return time != other.time ? time > other.time : process > other.process;
+    }
+  };
+
+  const Tenant& tenant(std::size_t process) const { return scenario_.tenants[owner_[process]]; }
+
+  bool step() {
+    Nanoseconds next = std::min(card_->next_event(), gate_->next_tick());
+    if (!agenda_.empty()) next = std::min(next, agenda_.top().time);
+    if (next >= scenario_.length) {
+      advance(scenario_.length);
+      return false;
+    }
+    advance(next);
+    if (gate_->next_tick() <= next) gate_->tick(next);
+    while (!agenda_.empty() && agenda_.top().time <= next) {
+      const std::size_t process = agenda_.top().process;
+      agenda_.pop();
+      act(process, next);
+    }
+    return true;
+  }
+
+  void advance(Nanoseconds time) {
+    card_->run_until(
+        time, [this](std::size_t process, const Done& done) { ended(process, done); },
+        [this](std::size_t process, Nanoseconds from, Nanoseconds to) { ran(process, from, to); });
+  }
+
+  void ended(std::size_t index, const Done& done) {
+    Process& process = processes_[index];
+    gate_->ended(index, done, process.last_end);
+    process.last_end = done.ended;
+    if (done.ended >= kWarmUp) ++kernels_[owner_[index]];
+    if (!process.is_waiting) return;
+    process.is_waiting = false;
+    agenda_.push({done.ended + tenant(index).pattern.host, index});
+  }
+
+  void ran(std::size_t process, Nanoseconds from, Nanoseconds to) {
+    gate_->ran(process, from, to);
+    while (from < to) {
+      const Nanoseconds stop = std::min(to, (from / kStep + 1) * kStep);
+      busy_[owner_[process]][from / kStep] += stop - from;
+      from = stop;
+    }
+  }
+
+  // The process's thread runs at `now`: launches, or finds out that it must wait.
+  void act(std::size_t index, Nanoseconds now) {
+    const Pattern& pattern = tenant(index).pattern;
+    Process& process = processes_[index];
+    if (now >= tenant(index).ends) return;
+    if (pattern.burst_every != 0 && now % pattern.burst_every > pattern.burst_every / 2) {
+      agenda_.push({(now / pattern.burst_every + 1) * pattern.burst_every, index});
+      return;
+    }
+    if (card_->queued(index) >= pattern.queue) {
+      process.is_waiting = true;
+      return;
+    }
+    const std::size_t kernel = process.next_kernel;
+    const Nanoseconds again = gate_->ask(index, kernel, now);
+    if (again != 0) {
+      agenda_.push({std::max(again, now + kUs), index});
+      return;
+    }
+    process.next_kernel = (kernel + 1) % pattern.kernels.size();
+    const std::uint64_t id = ++last_id_;
+    gate_->launched(index, id, now);
+    card_->enqueue(index, {id, pattern.kernels[kernel]});
+    if (pattern.synchronises) {
+      process.is_waiting = true;
+    } else {
+      agenda_.push({now + pattern.host, index});
+    }
+  }
+
+  Result summarise() const {
+    Result result;
+    double sum = 0;
+    double squares = 0;
+    for (std::size_t i = 0; i < busy_.size(); ++i) {
+      result.tenants.push_back(summarise(i));
+      const Tenant& tenant = scenario_.tenants[i];
+      const double share = result.tenants.back().share;
+      result.card += share;
+      const double ratio = share / (tenant.percent != 0 ? tenant.percent : 100);
+      sum += ratio;
+      squares += ratio * ratio;
+    }
+    result.jain = squares > 0 ? sum * sum / (static_cast<double>(busy_.size()) * squares) : 1;
+    return result;
+  }
+
+  TenantResult summarise(std::size_t index) const {
+    TenantResult out;
+    const std::vector<Nanoseconds>& bins = busy_[index];
+    const Nanoseconds from = std::max(kWarmUp, scenario_.tenants[index].begins + kWarmUp) / kStep;
+    const Nanoseconds to = std::min(scenario_.length, scenario_.tenants[index].ends) / kStep;
+    constexpr Nanoseconds kBins = kWindow / kStep;
+    Nanoseconds total = 0;
+    Nanoseconds window = 0;
+    for (Nanoseconds i = from; i < to; ++i) {
+      total += bins[i];
+      window += bins[i];
+      if (i >= from + kBins) window -= bins[i - kBins];
+      if (i + 1 >= from + kBins) out.worst_window = std::max(out.worst_window, percent(window, kWindow));
+    }
+    out.share = to > from ? percent(total, (to - from) * kStep) : 0;
+    for (Nanoseconds i = 0; i + kBins <= scenario_.length / kStep; i += kBins) {
+      Nanoseconds sum = 0;
+      for (Nanoseconds k = 0; k < kBins; ++k) sum += bins[i + k];
+      out.windows.push_back(static_cast<float>(percent(sum, kWindow)));
+    }
+    out.kernels = kernels_[index];
+    return out;
+  }
+
+  static double percent(Nanoseconds part, Nanoseconds whole) {
+    return 100 * static_cast<double>(part) / static_cast<double>(whole);
+  }
+
+  const Scenario& scenario_;
+  std::vector<std::size_t> owner_;
+  std::unique_ptr<Card> card_;
+  std::unique_ptr<Gate> gate_;
+  std::vector<Process> processes_;
+  std::vector<std::vector<Nanoseconds>> busy_;  // per tenant and kStep
+  std::vector<std::uint64_t> kernels_;
+  std::priority_queue<Entry, std::vector<Entry>, std::greater<>> agenda_;
+  std::uint64_t last_id_ = 0;
+};
+
+}  // namespace
+
+Result run(const Scenario& scenario, Method method) { return Engine(scenario, method).run(); }
+
+}  // namespace hami::bench

@@ -1,0 +1,76 @@
+// What the kernels of this process cost: card time learned per function, grid and block.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "libvgpu/share/share.h"
+
+namespace hami::vgpu::share {
+
+// One kernel in one shape, or one executable graph. All members change without a lock: a lost update costs
+// one sample.
+struct Kernel {
+  std::atomic<std::uint64_t> key;        // 0: free
+  std::atomic<std::uint64_t> cost_ns;    // as learned; before the first sample an estimate
+  std::atomic<std::uint32_t> samples;    // 0: never measured
+  std::atomic<std::uint32_t> unsampled;  // launches that were charged the first estimate
+
+  bool is_measured() const noexcept { return samples.load(std::memory_order_relaxed) != 0; }
+  std::uint64_t cost() const noexcept { return cost_ns.load(std::memory_order_relaxed); }
+};
+
+// What a launch is known by. Never 0.
+struct LaunchShape {
+  const void* function = nullptr;
+  std::uint64_t grid[3] = {1, 1, 1};
+  std::uint64_t block[3] = {1, 1, 1};
+};
+inline std::uint64_t launch_key(const LaunchShape& shape) noexcept {
+  const auto mix = [](std::uint64_t hash, std::uint64_t value) {
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
+    return hash ^ (hash >> 29U);
+  };
+  std::uint64_t hash =
+      mix(reinterpret_cast<std::uintptr_t>(shape.function), shape.grid[0] | shape.grid[1] << 32U);
+  hash = mix(hash, shape.grid[2] | shape.block[0] << 32U);
+  hash = mix(hash, shape.block[1] | shape.block[2] << 32U);
+  return hash | 1U;
+}
+
+class Kernels {
+ public:
+  // The entry of a launch, made when there is none. One hash and usually one comparison.
+  Kernel& find(std::uint64_t key) noexcept {
+    Kernel& first = table_[key >> kShift];
+    if (first.key.load(std::memory_order_relaxed) == key) [[likely]]
+      return first;
+    return find_slow(key);
+  }
+
+  // A launch of `kernel` kept the card busy for `card_ns`. Returns by how much the launches that were charged
+  // an estimate had been charged too little (or, when negative, too much).
+  std::int64_t learn(Kernel& kernel, std::uint64_t card_ns) noexcept;
+
+  // The handle may be used again for something else.
+  void forget(std::uint64_t key) noexcept;
+
+  // In the child of a fork: its handles are others.
+  void clear() noexcept;
+
+ private:
+  static constexpr unsigned kBits = 12;
+  static constexpr unsigned kShift = 64 - kBits;
+  static constexpr unsigned kSlots = 1U << kBits;
+  static constexpr unsigned kProbes = 16;  // beyond them entries are shared: a program with too many shapes
+
+  Kernel& find_slow(std::uint64_t key) noexcept;
+
+  Kernel table_[kSlots] = {};
+  std::atomic<std::uint64_t> mean_ns_{0};  // of what was measured: the first estimate of the next kernel
+};
+
+// The first estimate of a process that has measured nothing yet.
+inline constexpr std::uint64_t kFirstEstimate = 50 * kMicrosecond;
+
+}  // namespace hami::vgpu::share

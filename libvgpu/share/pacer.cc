@@ -1,0 +1,54 @@
+#include "libvgpu/share/pacer.h"
+
+namespace hami::vgpu::share {
+namespace {
+
+// A thread that was away this long starts with small batches again.
+constexpr std::uint64_t kForgotten = 100 * kMillisecond;
+
+// The next batch: the launch's own cost first, then twice as much each time.
+std::uint64_t next_size(const Batch& batch, std::uint64_t cost, std::uint64_t now, Share share) noexcept {
+  const std::uint64_t largest = kLargestBatch * share.thousandths / 1000;
+  if (now - batch.taken_at > kForgotten) return 0;
+  const std::uint64_t wanted = batch.size_ns == 0 ? cost : 2 * batch.size_ns;
+  return wanted < largest ? wanted : largest;
+}
+
+}  // namespace
+
+std::uint64_t Pacer::take(Batch& batch, Kernel& kernel, std::uint64_t now, Share share) noexcept {
+  // What is paid for a kernel of unknown cost is put right when it was measured.
+  if (!kernel.is_measured()) kernel.unsampled.fetch_add(1, std::memory_order_relaxed);
+  batch.size_ns = next_size(batch, kernel.cost(), now, share);
+  batch.taken_at = now;
+  batch.left_ns -= static_cast<std::int64_t>(kernel.cost());
+  if (batch.left_ns >= 0) return now;  // paid, but to be measured first
+  const std::uint64_t amount = static_cast<std::uint64_t>(-batch.left_ns) + batch.size_ns;
+  batch.left_ns = static_cast<std::int64_t>(batch.size_ns);
+  samples_.note_launched(amount);
+  if (!share.is_whole()) return budget_.take(now, amount, share);
+  budget_.note(now, amount);
+  return now;
+}
+
+void Pacer::learn(Kernel& kernel, std::uint64_t now, std::uint64_t card_ns, Share share) noexcept {
+  const std::int64_t owed = kernels_->learn(kernel, card_ns);
+  if (owed != 0 && !share.is_whole()) budget_.settle(now, owed, share);
+}
+
+void Pacer::measured(int slot, std::uint64_t now, std::uint64_t elapsed_ns, Share share,
+                     std::uint32_t pid) noexcept {
+  samples_.note_ended(slot);
+  learn(samples_.kernel(slot), now, budget_.own_part(now, elapsed_ns, pid), share);
+}
+
+std::uint64_t Pacer::hold_until(const Kernel& kernel, std::uint64_t now, Share share) noexcept {
+  int given_up = -1;
+  const std::uint64_t until = samples_.hold_until(kernel, now, given_up);
+  if (given_up >= 0 && !samples_.kernel(given_up).is_measured()) {
+    learn(samples_.kernel(given_up), now, now - samples_.launched_at(given_up), share);
+  }
+  return until;
+}
+
+}  // namespace hami::vgpu::share

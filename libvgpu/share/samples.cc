@@ -1,0 +1,55 @@
+#include "libvgpu/share/samples.h"
+
+namespace hami::vgpu::share {
+
+int Samples::begin(Kernel& kernel) noexcept {
+  for (int i = 0; i < kSlots; ++i) {
+    std::uint32_t expected = kFree;
+    if (!slots_[i].state.compare_exchange_strong(expected, kReserved, std::memory_order_acq_rel)) continue;
+    slots_[i].kernel = &kernel;
+    slots_[i].is_overdue.store(0, std::memory_order_relaxed);
+    return i;
+  }
+  return -1;
+}
+
+void Samples::launched(int slot, std::uint64_t now) noexcept {
+  slots_[slot].launched_at = now;
+  slots_[slot].position = launched_ns_.load(std::memory_order_relaxed);
+  slots_[slot].state.store(kLaunched, std::memory_order_release);
+}
+
+void Samples::end(int slot) noexcept { slots_[slot].state.store(kFree, std::memory_order_release); }
+
+void Samples::note_ended(int slot) noexcept {
+  if (slots_[slot].position > ended_ns_.load(std::memory_order_relaxed)) {
+    ended_ns_.store(slots_[slot].position, std::memory_order_relaxed);
+  }
+}
+
+std::uint64_t Samples::hold_until(const Kernel& kernel, std::uint64_t now, int& given_up) noexcept {
+  std::uint64_t until = 0;
+  given_up = -1;
+  const std::uint64_t ended = ended_ns_.load(std::memory_order_relaxed);
+  const std::uint64_t queued = launched_ns_.load(std::memory_order_relaxed) - ended;
+  const bool is_full = queued > kQueueDepth + kernel.cost();
+  for (int i = 0; i < kSlots; ++i) {
+    Slot& slot = slots_[i];
+    if (!is_launched(i) || slot.is_overdue.load(std::memory_order_relaxed) != 0) continue;
+    const bool is_first_of_its_kind = slot.kernel == &kernel && !kernel.is_measured();
+    if (!is_first_of_its_kind && !is_full) continue;
+    const std::uint64_t limit = slot.launched_at + kLongestHold + 2 * slot.kernel->cost();
+    if (now >= limit) {
+      if (slot.is_overdue.exchange(1, std::memory_order_relaxed) == 0) given_up = i;
+    } else if (limit > until) {
+      until = limit;
+    }
+  }
+  return until;
+}
+
+void Samples::clear() noexcept {
+  for (Slot& slot : slots_) slot.state.store(kFree, std::memory_order_relaxed);
+}
+
+}  // namespace hami::vgpu::share

@@ -1,0 +1,81 @@
+// The controller on a simulated card. What bench/shares shows in a table holds here as a condition.
+#include "bench/share/scenario.h"
+
+#include <gtest/gtest.h>
+
+namespace hami::bench {
+namespace {
+
+struct Case {
+  Nanoseconds kernel;
+  bool synchronises;
+};
+
+class LoneContainer : public testing::TestWithParam<Case> {};
+
+TEST_P(LoneContainer, GetsItsShareWithinTwoPointsWhateverTheLimit) {
+  for (const unsigned percent : {1U, 5U, 10U, 30U, 50U, 80U, 99U}) {
+    Scenario scenario;
+    // Long enough for one kernel more or less to make no point.
+    scenario.length = std::max(4 * kS, kS + 60 * GetParam().kernel * 100 / percent);
+    scenario.tenants = {
+        {.percent = percent,
+         .pattern = {.kernels = {GetParam().kernel}, .synchronises = GetParam().synchronises}}};
+    const TenantResult result = run(scenario, Method::ours).tenants[0];
+    // A program that waits for every kernel cannot keep the card busier than its own pace.
+    const double possible = GetParam().synchronises ? 100.0 * static_cast<double>(GetParam().kernel) /
+                                                          static_cast<double>(GetParam().kernel + 4 * kUs)
+                                                    : 100;
+    EXPECT_NEAR(result.share, std::min<double>(percent, possible), 2) << percent << " %";
+    const double one_kernel = 100.0 * static_cast<double>(GetParam().kernel) / (100.0 * kMs);
+    EXPECT_LE(result.worst_window, std::max(1.5 * percent, percent + one_kernel)) << percent << " %";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, LoneContainer,
+                         testing::Values(Case{5 * kUs, false}, Case{5 * kUs, true}, Case{100 * kUs, false},
+                                         Case{kMs, false}, Case{kMs, true}, Case{20 * kMs, false},
+                                         Case{500 * kMs, false}, Case{500 * kMs, true}));
+
+TEST(Container, ItsProcessesShareOneLimit) {
+  for (const unsigned processes : {2U, 8U, 64U}) {
+    Scenario scenario;
+    scenario.tenants = {{.percent = 30, .processes = processes, .pattern = {.kernels = {200 * kUs}}}};
+    EXPECT_NEAR(run(scenario, Method::ours).tenants[0].share, 30, 2) << processes;
+  }
+}
+
+TEST(Container, MixedKernelsAndBurstsStayWithinTheLimit) {
+  Scenario scenario;
+  scenario.tenants = {
+      {.percent = 30, .pattern = {.kernels = {5 * kUs, 3 * kMs, 80 * kUs, 12 * kMs, 20 * kUs}}}};
+  EXPECT_NEAR(run(scenario, Method::ours).tenants[0].share, 30, 2);
+
+  scenario.tenants[0].pattern.burst_every = 2 * kS;
+  const TenantResult bursts = run(scenario, Method::ours).tenants[0];
+  EXPECT_LE(bursts.worst_window, 45 + 12);
+}
+
+TEST(Container, AloneOnItsCardUsesAllOfItUntilAnotherComes) {
+  Scenario scenario;
+  scenario.is_forced = false;
+  scenario.length = 6 * kS;
+  scenario.tenants = {{.percent = 30, .pattern = {.kernels = {kMs}}},
+                      {.percent = 50, .pattern = {.kernels = {kMs}}, .begins = 3 * kS}};
+  const TenantResult first = run(scenario, Method::ours).tenants[0];
+  EXPECT_GT(first.windows[20], 98);
+  for (std::size_t i = 32; i < 50; ++i) EXPECT_LE(first.windows[i], 46) << i;
+}
+
+// Shows that the bench's other controller is the one that was measured: it lets 1 ms kernels at 50 % run
+// at 92.
+TEST(HamiController, OvershootsAsMeasured) {
+  Scenario scenario;
+  scenario.card = kCards[3];
+  scenario.length = 12 * kS;
+  scenario.tenants = {{.percent = 50, .pattern = {.kernels = {kMs}}}};
+  EXPECT_NEAR(run(scenario, Method::hami).tenants[0].share, 91.6, 6);
+}
+
+}  // namespace
+}  // namespace hami::bench
