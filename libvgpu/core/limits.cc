@@ -51,7 +51,8 @@ LimitSource Limits::load(const char* slice_path, Lookup lookup) noexcept {
   environment_ = read_environment(lookup);
   if (environment_.bad_name != nullptr) {
     log(LogLevel::error, "cannot read ", environment_.bad_name, "='", environment_.bad_value,
-        "' as a memory size; CUDA memory calls fail until it is corrected (example: 3000m)");
+        "' as a ", environment_.bad_kind,
+        "; CUDA memory calls fail until it is corrected (examples: memory 3000m, percentage 30)");
     return source_ = LimitSource::unusable;
   }
   bool absent = false;
@@ -67,6 +68,7 @@ LimitSource Limits::load(const char* slice_path, Lookup lookup) noexcept {
   if (!environment_.any) return source_ = LimitSource::none;
   for (unsigned i = 0; i < abi::kMaxDevices; ++i) {
     effective_[i].store(environment_.memory[i], std::memory_order_relaxed);
+    core_[i].store(environment_.core[i], std::memory_order_relaxed);
   }
   return source_ = LimitSource::environment;
 }
@@ -75,6 +77,8 @@ void Limits::apply(const abi::SliceFile& slice) noexcept {
   for (unsigned i = 0; i < slice.device_count; ++i) {
     effective_[i].store(lower(slice.devices[i].memory_limit, environment_.memory[i]),
                         std::memory_order_relaxed);
+    const auto core = static_cast<std::uint32_t>(lower(slice.devices[i].core_limit, environment_.core[i]));
+    core_[i].store(core < 100 ? core : 0, std::memory_order_relaxed);
   }
   seen_.store(slice.generation, std::memory_order_release);
 }

@@ -34,6 +34,12 @@ class Limits {
     return effective_[device].load(std::memory_order_relaxed);
   }
 
+  // Percent of a device's time that the container may use, 1 to 99; 0: no limit.
+  std::uint32_t core(unsigned device) noexcept {
+    if (live_ != nullptr && generation() != seen_.load(std::memory_order_acquire)) refresh();
+    return core_[device].load(std::memory_order_relaxed);
+  }
+
   // Without a slice: limits that an operator's monitor may write while we run. What it says when it differs
   // from what stands there now is the limit.
   void follow(const std::atomic<std::uint64_t>* limits) noexcept;
@@ -54,7 +60,8 @@ class Limits {
   LimitSource source_ = LimitSource::none;
   const abi::SliceFile* live_ = nullptr;  // mapped read-only
   std::atomic<std::uint64_t> seen_{0};    // generation that `effective_` was made from
-  std::atomic<std::uint64_t> effective_[abi::kMaxDevices] = {};
+  std::atomic<std::uint64_t> effective_[abi::kMaxDevices] = {};  // bytes
+  std::atomic<std::uint32_t> core_[abi::kMaxDevices] = {};       // percent
   const std::atomic<std::uint64_t>* followed_ = nullptr;
   std::uint64_t as_found_[abi::kMaxDevices] = {};  // `followed_` at the start
   EnvironmentLimits environment_;

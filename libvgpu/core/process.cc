@@ -1,9 +1,11 @@
 #include "libvgpu/core/process.h"
 
 #include <cstdlib>
+#include <string_view>
 
 #include "libvgpu/core/page_file.h"
 #include "libvgpu/cuda/contexts.h"
+#include "libvgpu/cuda/pace.h"
 #include "libvgpu/cuda/stock.h"
 
 // What pthread_atfork() of a program calls; the library function itself is not in every libc.so.6.
@@ -37,6 +39,7 @@ void after_fork_in_child() noexcept {
   g_process.physical.forget();
   forget_contexts();
   forget_stock();
+  forget_pacing();
 }
 
 // What HAMi's monitor shows of this container besides memory. The core limits themselves are held elsewhere.
@@ -92,10 +95,31 @@ bool open_page(LimitSource source) noexcept {
   return true;
 }
 
+// The slice's word, or HAMi's variable where there is none.
+abi::CorePolicy read_core_policy() noexcept {
+  if (g_process.limits.source() == LimitSource::slice) {
+    return static_cast<abi::CorePolicy>(g_process.limits.slice().core_policy);
+  }
+  const char* word = look_up("GPU_CORE_UTILIZATION_POLICY");
+  if (word == nullptr) return abi::CorePolicy::work_conserving;
+  const std::string_view text = word;
+  if (text == "force" || text == "FORCE") return abi::CorePolicy::force;
+  if (text == "disable" || text == "DISABLE") return abi::CorePolicy::disable;
+  return abi::CorePolicy::work_conserving;
+}
+
+void decide_pacing() noexcept {
+  g_process.core_policy = read_core_policy();
+  bool is_limited = false;
+  for (unsigned i = 0; i < abi::kMaxDevices; ++i) is_limited = is_limited || g_process.limits.core(i) != 0;
+  g_process.is_paced = is_limited && g_process.core_policy != abi::CorePolicy::disable;
+}
+
 Mode find_mode() noexcept {
   const LimitSource source = g_process.limits.load(abi::kSlicePath, look_up);
   if (source == LimitSource::none) return Mode::off;
   if (source == LimitSource::unusable || !open_page(source)) return Mode::unusable;
+  decide_pacing();
   if (__register_atfork != nullptr) __register_atfork(nullptr, nullptr, after_fork_in_child, nullptr);
   return Mode::on;
 }

@@ -29,6 +29,9 @@ struct Process {
   Records records;
   PhysicalMemory physical;
   SpinLock starting;
+  // Whether launches are paced, and how; decided at the start.
+  bool is_paced = false;
+  abi::CorePolicy core_policy = abi::CorePolicy::work_conserving;
 };
 
 extern constinit Process g_process;

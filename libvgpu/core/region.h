@@ -42,6 +42,20 @@ class Region {
   // Empties the slots that have no owner on the usage page.
   void drop_dead(const abi::UsagePage& page) noexcept;
 
+  // What the monitor says about neighbours, see libvgpu/share/policy.h.
+  std::int32_t utilization_switch() const noexcept {
+    return region_->utilization_switch.load(std::memory_order_relaxed);
+  }
+  std::int32_t recent_kernel() const noexcept {
+    return region_->recent_kernel.load(std::memory_order_relaxed);
+  }
+
+  // The container launched something at `unix_seconds`: `recent` is what the monitor counts down.
+  void note_kernel(std::int32_t recent, std::uint64_t unix_seconds) noexcept {
+    region_->recent_kernel.store(recent, std::memory_order_relaxed);
+    region_->last_kernel_time.store(unix_seconds, std::memory_order_relaxed);
+  }
+
   // The limits, as the monitor may change them.
   const std::atomic<std::uint64_t>* limits() const noexcept { return region_->limit; }
 

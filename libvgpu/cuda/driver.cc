@@ -7,6 +7,7 @@
 
 // Our functions have the driver's names and prototypes; a slip in a definition does not compile.
 #define HAMI_FN(symbol, since, result, params, args) HAMI_EXPORT result symbol params;
+#define HAMI_FN_LAUNCH HAMI_FN
 #include "libvgpu/cuda/functions.def"
 
 namespace hami::vgpu {
@@ -26,6 +27,7 @@ static_assert(sizeof(CudaDriver) == kNames.size() * sizeof(void*));
 
 const Row kRows[] = {
 #define HAMI_FN(symbol, since, ...) {#symbol, reinterpret_cast<void*>(&::symbol), since},
+#define HAMI_FN_LAUNCH HAMI_FN
 #define HAMI_FN_DRIVER(symbol, since, ...) {#symbol, nullptr, since},
 #include "libvgpu/cuda/functions.def"
 };

@@ -2,6 +2,7 @@
 #include "libvgpu/core/process.h"
 #include "libvgpu/cuda/contexts.h"
 #include "libvgpu/cuda/driver.h"
+#include "libvgpu/cuda/pace.h"
 #include "libvgpu/export.h"
 
 namespace hami::vgpu {
@@ -10,6 +11,7 @@ namespace {
 template <typename Call>
 CUresult destroy(CUcontext context, Call call) noexcept {
   if (mode() != Mode::on) return call();
+  drop_samples();
   Ending ending = Ending::of(context);
   const CUresult status = call();
   ending.done(status == CUDA_SUCCESS);
@@ -20,6 +22,7 @@ CUresult destroy(CUcontext context, Call call) noexcept {
 template <typename Call>
 CUresult release_primary(CUdevice ordinal, Call call) noexcept {
   if (mode() != Mode::on) return call();
+  drop_samples();
   Ending ending = Ending::of_primary(ordinal);
   const CUresult status = call();
   ending.done(status == CUDA_SUCCESS && !is_primary_active(ordinal));
@@ -30,6 +33,7 @@ CUresult release_primary(CUdevice ordinal, Call call) noexcept {
 template <typename Call>
 CUresult reset_primary(CUdevice ordinal, Call call) noexcept {
   if (mode() != Mode::on) return call();
+  drop_samples();
   Ending ending = Ending::of_primary(ordinal);
   const CUresult status = call();
   ending.done(status == CUDA_SUCCESS);
@@ -52,6 +56,7 @@ HAMI_EXPORT CUresult cuCtxDestroy(CUcontext ctx) {
 // Drops one of the references that cuCtxAttach counts; whether it was the last one, only the driver knows.
 HAMI_EXPORT CUresult cuCtxDetach(CUcontext ctx) {
   if (mode() != Mode::on) return driver<&CudaDriver::cuCtxDetach>(ctx);
+  drop_samples();
   Ending ending = Ending::of(ctx);
   const CUresult status = driver<&CudaDriver::cuCtxDetach>(ctx);
   unsigned version = 0;

@@ -1,6 +1,7 @@
 // Graphs that allocate memory: what their nodes ask for is admitted when the graph is launched or uploaded.
 #include "libvgpu/cuda/charge.h"
 #include "libvgpu/cuda/graph_memory.h"
+#include "libvgpu/cuda/pace.h"
 #include "libvgpu/export.h"
 
 namespace hami::vgpu {
@@ -89,16 +90,22 @@ HAMI_EXPORT CUresult cuGraphInstantiateWithParams_ptsz(CUgraphExec* graph_exec, 
 }
 
 HAMI_EXPORT CUresult cuGraphExecDestroy(CUgraphExec graph_exec) {
-  if (g_graph_memory.is_expected()) g_graph_memory.destroyed(graph_exec);  // first: the name may be reused
+  // First: the name may be reused.
+  if (g_graph_memory.is_expected()) g_graph_memory.destroyed(graph_exec);
+  if (is_paced()) forget_graph_cost(graph_exec);
   return driver<&CudaDriver::cuGraphExecDestroy>(graph_exec);
 }
 
 HAMI_EXPORT CUresult cuGraphLaunch(CUgraphExec graph_exec, CUstream stream) {
-  return launch(graph_exec, [=] { return driver<&CudaDriver::cuGraphLaunch>(graph_exec, stream); });
+  return paced(graph_shape(graph_exec), stream, Door::legacy, Hold::by_samples, [=] {
+    return launch(graph_exec, [=] { return driver<&CudaDriver::cuGraphLaunch>(graph_exec, stream); });
+  });
 }
 
 HAMI_EXPORT CUresult cuGraphLaunch_ptsz(CUgraphExec graph_exec, CUstream stream) {
-  return launch(graph_exec, [=] { return driver<&CudaDriver::cuGraphLaunch_ptsz>(graph_exec, stream); });
+  return paced(graph_shape(graph_exec), stream, Door::per_thread, Hold::by_samples, [=] {
+    return launch(graph_exec, [=] { return driver<&CudaDriver::cuGraphLaunch_ptsz>(graph_exec, stream); });
+  });
 }
 
 HAMI_EXPORT CUresult cuGraphUpload(CUgraphExec graph_exec, CUstream stream) {

@@ -5,6 +5,7 @@
 #include "libvgpu/core/log.h"
 #include "libvgpu/core/process.h"
 #include "libvgpu/cuda/driver.h"
+#include "libvgpu/cuda/pace.h"
 #include "libvgpu/cuda/variants.h"
 #include "libvgpu/export.h"
 
@@ -41,6 +42,7 @@ void* find_out(const char* symbol, void* address, int version, std::uint64_t fla
 
 // Our function in place of the driver's `address`; the address itself when we replace nothing there.
 void* translate(const char* symbol, void* address, int version, std::uint64_t flags) noexcept {
+  if (is_idle_launch(symbol)) return address;
   Library& library = cuda_library();
   const Library::Known known = library.at(address);
   if (known.known) [[likely]]

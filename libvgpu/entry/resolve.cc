@@ -7,6 +7,7 @@
 
 #include "libvgpu/core/process.h"
 #include "libvgpu/cuda/driver.h"
+#include "libvgpu/cuda/pace.h"
 #include "libvgpu/entry/elf_symbols.h"
 #include "libvgpu/nvml/driver.h"
 
@@ -56,7 +57,8 @@ HamiAnswer replace(Library& library, int index, void* address) noexcept {
   if (is_ours && (!library.load() || library.entry_point(index) == nullptr))
     return missing(library.row(index).symbol);
   if (!is_ours && !library.load_from(address)) return kUndecided;
-  if (mode() == Mode::off) return HamiAnswer{library.entry_point(index), 1};
+  if (mode() == Mode::off || is_idle_launch(library.row(index).symbol))
+    return HamiAnswer{library.entry_point(index), 1};
   return HamiAnswer{hook, 1};
 }
 

@@ -1,0 +1,263 @@
+#include "libvgpu/cuda/pace.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "libvgpu/cuda/contexts.h"
+#include "libvgpu/cuda/devices.h"
+#include "libvgpu/share/policy.h"
+#include "libvgpu/share/turn.h"
+
+namespace hami::vgpu {
+
+constinit share::Kernels g_kernels;
+constinit thread_local share::Batch g_batches[abi::kMaxDevices] = {};
+
+namespace {
+
+using share::Samples;
+using share::Share;
+
+// The events of one sample slot; they stay for the next sample in the same context.
+struct Events {
+  CUevent start;
+  CUevent end;
+  unsigned context;  // its number, see contexts.h; 0: no events
+};
+
+// One device of the container in this process.
+struct PacedDevice {
+  share::Pacer pacer;
+  share::MonitorWord monitor;
+  std::atomic<std::uint32_t> pid{0};  // 0: not attached to the page yet
+  SpinLock attaching;
+  SpinLock collecting;
+  Events events[Samples::kSlots] = {};
+};
+constinit PacedDevice g_paced[abi::kMaxDevices];
+
+constexpr int kSeveral = -1;
+constexpr int kUnknown = -2;
+constinit std::atomic<int> g_only_device{kUnknown};
+
+std::uint64_t read_clock(clockid_t clock) noexcept {
+  timespec time = {};
+  ::clock_gettime(clock, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * share::kSecond + static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+std::uint64_t now() noexcept { return read_clock(CLOCK_MONOTONIC); }
+
+// Short waits spin: a sleep takes longer to begin and end.
+void wait_until(std::uint64_t time) noexcept {
+  constexpr std::uint64_t kSpin = 20 * share::kMicrosecond;
+  std::uint64_t current = now();
+  if (time > current + kSpin) {
+    const timespec until = {static_cast<time_t>(time / share::kSecond),
+                            static_cast<long>(time % share::kSecond)};
+    ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+    return;
+  }
+  while (current < time) current = now();
+}
+
+// Our own calls must not break a capture that this thread or another one is making.
+class RelaxedCapture {
+ public:
+  RelaxedCapture() noexcept {
+    is_changed_ = driver<&CudaDriver::cuThreadExchangeStreamCaptureMode>(&mode_) == CUDA_SUCCESS;
+  }
+  ~RelaxedCapture() {
+    if (is_changed_) driver<&CudaDriver::cuThreadExchangeStreamCaptureMode>(&mode_);
+  }
+  RelaxedCapture(const RelaxedCapture&) = delete;
+  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
+
+ private:
+  CUstreamCaptureMode mode_ = CU_STREAM_CAPTURE_MODE_RELAXED;
+  bool is_changed_ = false;
+};
+
+// A launch into a capture does not run: it is neither paid nor held. What the driver will not say counts as
+// one.
+bool is_capturing(CUstream stream, Door door) noexcept {
+  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+  const CUresult result = door == Door::legacy
+                              ? driver<&CudaDriver::cuStreamIsCapturing>(stream, &status)
+                              : driver<&CudaDriver::cuStreamIsCapturing_ptsz>(stream, &status);
+  if (result == CUDA_ERROR_NOT_SUPPORTED) return false;  // a driver older than capture
+  return result != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE;
+}
+
+CUresult record(CUevent event, CUstream stream, Door door) noexcept {
+  return door == Door::legacy ? driver<&CudaDriver::cuEventRecord>(event, stream)
+                              : driver<&CudaDriver::cuEventRecord_ptsz>(event, stream);
+}
+
+void destroy(Events& events) noexcept {
+  if (events.context == 0) return;
+  driver<&CudaDriver::cuEventDestroy_v2>(events.start);
+  driver<&CudaDriver::cuEventDestroy_v2>(events.end);
+  events = {};
+}
+
+bool prepare(Events& events) noexcept {
+  const unsigned context = current_context();
+  if (context == 0) return false;
+  if (events.context == context) return true;
+  destroy(events);
+  if (driver<&CudaDriver::cuEventCreate>(&events.start, 0U) != CUDA_SUCCESS) return false;
+  if (driver<&CudaDriver::cuEventCreate>(&events.end, 0U) != CUDA_SUCCESS) {
+    driver<&CudaDriver::cuEventDestroy_v2>(events.start);
+    return false;
+  }
+  events.context = context;
+  return true;
+}
+
+PacedDevice& attach(unsigned index) noexcept {
+  PacedDevice& device = g_paced[index];
+  if (device.pid.load(std::memory_order_acquire) != 0) [[likely]]
+    return device;
+  const LockGuard guard(device.attaching);
+  device.pacer.attach(g_process.account.page()->devices[index].core, g_kernels);
+  device.pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_release);
+  return device;
+}
+
+// What HAMi's monitor says of the neighbours, where it may look at us; and what it wants to know of us.
+share::Neighbours ask_monitor(PacedDevice& device, std::uint64_t time) noexcept {
+  Region& region = g_process.region;
+  if (!region.is_open()) return share::Neighbours::unknown;
+  constexpr std::int32_t kJustNow = 2;
+  bool take_back = false;
+  const std::int32_t recent = region.recent_kernel();
+  const share::Neighbours neighbours =
+      device.monitor.read(region.utilization_switch(), recent, time, take_back);
+  const bool is_shown = recent == kJustNow && !take_back;
+  if (neighbours != share::Neighbours::important && !is_shown) {
+    region.note_kernel(take_back ? 0 : kJustNow, read_clock(CLOCK_REALTIME) / share::kSecond);
+  }
+  return neighbours;
+}
+
+Share share_of(PacedDevice& device, unsigned index, std::uint64_t time) noexcept {
+  return share::share_now(g_process.core_policy, share::share_of_percent(g_process.limits.core(index)),
+                          share::kDefaultFloor, ask_monitor(device, time));
+}
+
+// Takes over the samples that have ended. One thread does, others go on.
+void collect(PacedDevice& device, Share share) noexcept {
+  if (!device.collecting.try_lock()) return;
+  Samples& samples = device.pacer.samples();
+  for (int i = 0; i < Samples::kSlots; ++i) {
+    if (!samples.is_launched(i)) continue;
+    Events& events = device.events[i];
+    const CUresult status = driver<&CudaDriver::cuEventQuery>(events.end);
+    if (status == CUDA_ERROR_NOT_READY) continue;
+    float milliseconds = 0;
+    if (status == CUDA_SUCCESS &&
+        driver<&CudaDriver::cuEventElapsedTime>(&milliseconds, events.start, events.end) == CUDA_SUCCESS) {
+      const auto elapsed =
+          static_cast<std::uint64_t>(static_cast<double>(milliseconds) * share::kMillisecond);
+      device.pacer.measured(i, now(), elapsed > 0 ? elapsed : 1, share, device.pid.load());
+    } else {
+      events = {};  // its context has failed
+    }
+    samples.end(i);
+  }
+  device.collecting.unlock();
+}
+
+// Begins to measure the launch that follows: its slot, or -1.
+int begin_sample(PacedDevice& device, share::Kernel& kernel, CUstream stream, Door door) noexcept {
+  Samples& samples = device.pacer.samples();
+  const int slot = samples.begin(kernel);
+  if (slot < 0) return slot;
+  if (prepare(device.events[slot]) && record(device.events[slot].start, stream, door) == CUDA_SUCCESS)
+    return slot;
+  samples.end(slot);
+  return -1;
+}
+
+}  // namespace
+
+bool is_idle_launch(const char* symbol) noexcept {
+  return std::strncmp(symbol, "cuLaunch", 8) == 0 && std::strcmp(symbol, "cuLaunchHostFunc") != 0 &&
+         !is_paced();
+}
+
+int launch_device() noexcept {
+  const int only = g_only_device.load(std::memory_order_relaxed);
+  if (only >= 0) [[likely]]
+    return only;
+  CUresult status = CUDA_SUCCESS;
+  const int index = current_device_index(status);
+  if (only == kSeveral || index < 0) return index;
+  int count = 0;
+  if (driver<&CudaDriver::cuDeviceGetCount>(&count) != CUDA_SUCCESS) return index;
+  g_only_device.store(count == 1 ? index : kSeveral, std::memory_order_relaxed);
+  return index;
+}
+
+SlowLaunch::SlowLaunch(unsigned device, share::Kernel& kernel, CUstream stream, Door door, Hold hold) noexcept
+    : device_(device), stream_(stream), door_(door) {
+  const ErrnoGuard keep_errno;
+  if (is_capturing(stream, door)) return;
+  const RelaxedCapture relaxed;
+  PacedDevice& paced = attach(device);
+  share::Turn turn(paced.pacer, g_batches[device], kernel, hold == Hold::by_samples);
+  for (;;) {
+    const std::uint64_t time = now();
+    const Share share = share_of(paced, device, time);
+    collect(paced, share);
+    const std::uint64_t again = turn.step(time, share);
+    if (again == 0) break;
+    wait_until(again);
+  }
+  slot_ = begin_sample(paced, kernel, stream, door);
+}
+
+void SlowLaunch::done(CUresult status) noexcept {
+  if (slot_ < 0) return;
+  const ErrnoGuard keep_errno;
+  const RelaxedCapture relaxed;
+  PacedDevice& paced = g_paced[device_];
+  if (status == CUDA_SUCCESS && record(paced.events[slot_].end, stream_, door_) == CUDA_SUCCESS) {
+    paced.pacer.samples().launched(slot_, now());
+  } else {
+    paced.pacer.samples().end(slot_);
+  }
+}
+
+void forget_graph_cost(CUgraphExec exec) noexcept { g_kernels.forget(share::launch_key(graph_shape(exec))); }
+
+void drop_samples() noexcept {
+  if (!is_paced()) return;
+  for (PacedDevice& device : g_paced) {
+    if (device.pid.load(std::memory_order_acquire) == 0) continue;
+    const LockGuard guard(device.collecting);
+    for (int i = 0; i < Samples::kSlots; ++i) {
+      if (device.pacer.samples().is_launched(i)) device.pacer.samples().end(i);
+      destroy(device.events[i]);
+    }
+  }
+}
+
+void forget_pacing() noexcept {
+  for (PacedDevice& device : g_paced) {
+    device.attaching.reset();
+    device.collecting.reset();
+    device.pacer.samples().clear();
+    device.pid.store(0, std::memory_order_relaxed);
+    for (Events& events : device.events) events = {};
+  }
+  g_kernels.clear();
+  for (share::Batch& batch : g_batches) batch = {};
+  g_only_device.store(kUnknown, std::memory_order_relaxed);
+}
+
+}  // namespace hami::vgpu

@@ -1,0 +1,75 @@
+// The core limit at the launch functions: what libvgpu/share decides, with the driver's events, the clock and
+// the sleep that it asks for.
+//
+// Nothing waits in a stream capture, with a lock of ours held, or in a call that runs on behalf of the
+// driver. No thread is started: whoever has to wait collects the measurements.
+#pragma once
+
+#include "libvgpu/core/process.h"
+#include "libvgpu/cuda/driver.h"
+#include "libvgpu/share/pacer.h"
+
+namespace hami::vgpu {
+
+// Which stream the handle 0 means: decided by the name of the function that was called.
+enum class Door : int { legacy, per_thread };
+
+// Whether a launch waits for measurements of others. One that other launches may be waiting for on the card,
+// as cooperative kernels do, only pays.
+enum class Hold : int { by_samples, never };
+
+// True when launches are paced in this process.
+inline bool is_paced() noexcept { return mode() == Mode::on && g_process.is_paced; }
+
+// True for the name of a launch function while nothing is paced: programs get the driver's own.
+bool is_idle_launch(const char* symbol) noexcept;
+
+extern constinit share::Kernels g_kernels;
+extern thread_local share::Batch g_batches[abi::kMaxDevices];
+
+// The container's index of the device that a launch of this thread goes to; -1 when there is none.
+int launch_device() noexcept;
+
+// One launch that its batch did not cover. Made before it, when its turn has come; told after it.
+class SlowLaunch {
+ public:
+  SlowLaunch(unsigned device, share::Kernel& kernel, CUstream stream, Door door, Hold hold) noexcept;
+  void done(CUresult status) noexcept;
+
+ private:
+  unsigned device_;
+  CUstream stream_;
+  Door door_;
+  int slot_ = -1;  // of the sample that this launch is
+};
+
+// Launches through `call` when it is this kernel's turn.
+template <typename Call>
+CUresult paced(const share::LaunchShape& shape, CUstream stream, Door door, Hold hold, Call call) noexcept {
+  if (!is_paced()) return call();
+  const int device = launch_device();
+  if (device < 0) return call();
+  share::Kernel& kernel = g_kernels.find(share::launch_key(shape));
+  if (g_batches[device].spend(kernel)) [[likely]]
+    return call();
+  SlowLaunch launch(static_cast<unsigned>(device), kernel, stream, door, hold);
+  const CUresult status = call();
+  launch.done(status);
+  return status;
+}
+
+// An executable graph has one cost, whatever its nodes.
+inline share::LaunchShape graph_shape(CUgraphExec exec) noexcept {
+  return {.function = exec, .grid = {0, 0, 0}, .block = {0, 0, 0}};
+}
+
+// The graph is about to end: its handle may be used again.
+void forget_graph_cost(CUgraphExec exec) noexcept;
+
+// A context is about to end, and with it the events in it.
+void drop_samples() noexcept;
+
+// In the child of a fork.
+void forget_pacing() noexcept;
+
+}  // namespace hami::vgpu
