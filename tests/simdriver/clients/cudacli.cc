@@ -38,12 +38,12 @@ struct Options {
   bool strict = false;
   int threads = 1;
   const char* command = nullptr;
-  std::size_t sizes[kMaxSizes];
+  std::size_t sizes[kMaxSizes] = {};
   int size_count = 0;
   long repeats = 1;
 };
 
-Options options;
+constinit Options options;
 DriverApi driver;
 CUcontext context;
 int failures;  // atomic
