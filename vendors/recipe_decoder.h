@@ -154,7 +154,7 @@ class Decoder {
     const bool is_list = node.kind == yaml::Node::Kind::list;
     const std::size_t count = is_list ? node.children.size() : 1;
     for (std::size_t i = 0; i < count && !error_; ++i) {
-      T item;
+      T item{};
       read(is_list ? node.children[i] : node, item);
       out.push_back(std::move(item));
     }
