@@ -75,7 +75,7 @@ std::string lease_key(const std::string& engine_root, const std::string& contain
   for (char& c : safe) {
     if (!is_key_char(c)) c = '_';
   }
-  if (safe.empty() || safe.front() == '.' || safe.front() == '-') safe.insert(0, "c");
+  if (safe.empty() || safe.front() == '.' || safe.front() == '-') safe = text::cat({"c", safe});
   return text::cat({safe, "-", text::hex64(text::fnv1a(text::cat({engine_root, "\n", container_id})))});
 }
 
