@@ -220,6 +220,7 @@ Result<Document> apply(Document document, const ContainerEdits& edits) {
   const JsonRef root = document.root();
   HAMI_CHECK(apply_process(root, edits));
   HAMI_CHECK(apply_devices(root, edits.devices));
+  HAMI_CHECK(remove_mounts(root, edits.drop_mounts));
   HAMI_CHECK(apply_mounts(root, edits.mounts));
   HAMI_CHECK(drop_hooks(root, edits.drop_hooks));
   HAMI_CHECK(apply_hooks(root, edits.hooks));

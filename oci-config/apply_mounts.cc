@@ -62,6 +62,17 @@ Result<> refuse_overlap(JsonRef mounts, const Places& ours) {
 
 }  // namespace
 
+Result<> remove_mounts(JsonRef root, const std::vector<Mount>& dropped) {
+  if (dropped.empty()) return {};
+  HAMI_TRY(const JsonRef mounts, ensure(root, "mounts", json_type_array, ""));
+  remove_if(mounts, [&](JsonRef theirs) {
+    return std::any_of(dropped.begin(), dropped.end(), [&](const Mount& mount) {
+      return has_text(theirs, "destination", mount.destination) && has_text(theirs, "source", mount.source);
+    });
+  });
+  return {};
+}
+
 Result<> apply_mounts(JsonRef root, const std::vector<Mount>& ours) {
   if (ours.empty()) return {};
   HAMI_TRY(const JsonRef mounts, ensure(root, "mounts", json_type_array, ""));

@@ -157,6 +157,7 @@ Result<> merge(ContainerEdits& edits, ContainerEdits more) {
   merge_set(edits.masked_paths, more.masked_paths);
   merge_set(edits.readonly_paths, more.readonly_paths);
   merge_set(edits.drop_hooks, more.drop_hooks);
+  merge_set(edits.drop_mounts, more.drop_mounts);
   return {};
 }
 

@@ -59,6 +59,7 @@ struct ContainerEdits {
   std::vector<std::string> masked_paths;
   std::vector<std::string> readonly_paths;
   std::vector<std::string> drop_hooks;  // base names of foreign hook programs to remove
+  std::vector<Mount> drop_mounts;       // of the container: those with the same destination and source
 
   [[nodiscard]] bool empty() const;
   friend bool operator==(const ContainerEdits&, const ContainerEdits&) = default;

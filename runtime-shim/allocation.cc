@@ -56,6 +56,7 @@ class Placer {
 
   Result<VendorAllocation> place() {
     VendorAllocation allocation{request_.vendor, {}};
+    if (request_.decided) return place_decided();
     if (request_.selector && request_.selector->value.kind == Selector::Kind::none) return allocation;
     HAMI_TRY(auto chosen, choose());
     std::sort(chosen.begin(), chosen.end());
@@ -80,6 +81,47 @@ class Placer {
   [[nodiscard]] Demand demand(std::size_t device, std::uint32_t position) const {
     return demand_on(uses_[device], request_, position, mutex_, policy_, node_.recipe.slice,
                      devices()[device]);
+  }
+
+  // Somebody else chose: each device must be here. Whether it has room matters only where nobody counted.
+  Result<VendorAllocation> place_decided() {
+    VendorAllocation allocation{request_.vendor, {}};
+    for (const Given& given : request_.decided->devices) {
+      const Device* device = node_.inventory.find(given.device);
+      if (device == nullptr) return unknown_device(given.device, request_.origin());
+      const auto position = static_cast<std::size_t>(device - devices().data());
+      const Demand taken = given_demand(given, *device, uses_[position].parts);
+      if (!request_.decided->binding && !lacks(uses_[position], taken).empty())
+        return exhausted(request_.decided->devices.size(), {position});
+      allocation.grants.push_back(grant_of(position, taken));
+    }
+    std::sort(allocation.grants.begin(), allocation.grants.end(),
+              [](const Grant& a, const Grant& b) { return a.device < b.device; });
+    for (std::size_t i = 1; i < allocation.grants.size(); ++i) {
+      if (allocation.grants[i - 1].device == allocation.grants[i].device)
+        return twice(devices()[allocation.grants[i].device]);
+    }
+    return allocation;
+  }
+
+  [[nodiscard]] Demand given_demand(const Given& given, const Device& device, std::uint32_t parts) const {
+    Demand demand;
+    demand.memory = given.memory.value_or(device.memory);
+    demand.cores = given.cores;
+    // All of the card needs no limit; more than it has is overcommitted and needs one.
+    const bool all = device.memory.value != 0 && demand.memory.whole_mib() == device.memory.whole_mib();
+    if (given.memory && !all) demand.memory_limit = demand.memory;
+    if (given.cores.value < 100) demand.core_limit = given.cores;
+    const bool is_slice = demand.memory_limit.value != 0 || demand.core_limit.value != 0;
+    if (parts != 0 && is_slice) demand.parts = std::max(1U, given.cores.value * parts / 100);
+    demand.exclusive = given.cores.value >= 100 || (!given.memory && !request_.decided->binding);
+    return demand;
+  }
+
+  [[nodiscard]] tl::unexpected<Error> twice(const Device& device) const {
+    return fail(Errc::invalid_request,
+                text::cat({request_.origin(), " names ", describe_device(device), " twice"}),
+                "a container gets different devices");
   }
 
   Result<std::vector<std::size_t>> choose() {
@@ -118,7 +160,7 @@ class Placer {
     }
     for (const std::string& name : request_.selector->value.names) {
       const Device* device = node_.inventory.find(name);
-      if (device == nullptr) return unknown_device(name);
+      if (device == nullptr) return unknown_device(name, request_.selector->origin);
       chosen.push_back(static_cast<std::size_t>(device - devices().data()));
     }
     std::sort(chosen.begin(), chosen.end());
@@ -179,7 +221,10 @@ class Placer {
   }
 
   [[nodiscard]] Grant grant(std::size_t device, std::uint32_t position) const {
-    const Demand taken = demand(device, position);
+    return grant_of(device, demand(device, position));
+  }
+
+  [[nodiscard]] Grant grant_of(std::size_t device, const Demand& taken) const {
     Grant out;
     out.device = device;
     out.uuid = devices()[device].uuid;
@@ -234,11 +279,12 @@ class Placer {
                 "ask for less, or delete a container that holds a device");
   }
 
-  [[nodiscard]] tl::unexpected<Error> unknown_device(const std::string& name) const {
+  [[nodiscard]] tl::unexpected<Error> unknown_device(const std::string& name,
+                                                     const std::string& origin) const {
     std::vector<std::string> here;
     for (const Device& device : devices()) here.push_back(describe_device(device));
     return fail(Errc::not_found,
-                text::cat({request_.selector->origin, " names ", text::quote(name), ", but this node has ",
+                text::cat({origin, " names ", text::quote(name), ", but this node has ",
                            here.empty() ? "no device" : text::join(here, ", ")}),
                 "name one of these");
   }

@@ -155,6 +155,12 @@ constexpr Key kKeys[] = {
      [](Config& c, const toml::node& n) {
        return take_word(n, kPlacements, "\"binpack\", \"spread\" or \"numa\"", c.policy.placement);
      }},
+    {"policy", "lenient",
+     [](Config& c, const toml::node& n) {
+       const auto value = n.value_exact<bool>();
+       c.policy.lenient = value.value_or(false);
+       return std::string_view(value ? "" : "true or false");
+     }},
     {"policy", "memory_scaling",
      [](Config& c, const toml::node& n) { return take_scaling(n, c.policy.memory_scaling); }},
     {"policy", "core_scaling",

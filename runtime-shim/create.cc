@@ -99,6 +99,7 @@ class Creation {
     HAMI_CHECK(parse());
     HAMI_TRY(const auto request, preparation.request_of(view_));
     if (!request) return {};
+    if (bundle_.found != bundle_.text && preparation.is_prepared()) return {};
     HAMI_CHECK(check_bundle());
     HAMI_TRY(const auto edited, preparation.edit(*std::move(document_), std::move(view_), *request));
     return write_back(edited, undo);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "oci-config/base/files.h"
 #include "oci-config/base/owner.h"
 #include "oci-config/base/text.h"
 #include "vendors/render.h"
@@ -132,10 +133,21 @@ std::string preload_text(const std::string& image_lines) {
   return out + abi::kLibraryPath + "\n";
 }
 
+// HAMi's device plugin and its neighbours mount a library and a preload file of their own in these places.
+bool is_device_plugins(const oci::Mount& mount) {
+  const std::string_view name = files::base_name(mount.source);
+  if (mount.destination == abi::kLibraryPath) return name.substr(0, 10) == "libvgpu.so";
+  if (mount.destination != "/etc/ld.so.preload") return false;
+  return name == "ld.so.preload" || mount.source.find("/volume-subpaths/") != std::string::npos;
+}
+
 void add_preload(const Container& container, const Config& config, Plan& plan) {
   container.key.copy(plan.slice->container_key, sizeof plan.slice->container_key - 1);
   abi::seal(*plan.slice);
   plan.preload = preload_text(container.image.preload);
+  for (const oci::Mount& mount : container.view.mounts) {
+    if (is_device_plugins(mount)) plan.edits.drop_mounts.push_back(mount);
+  }
   const std::string& dir = container.dir;
   plan.edits.mounts.push_back(bind(config.paths.libvgpu, abi::kLibraryPath, {"ro"}));
   plan.edits.mounts.push_back(bind(dir + "/slice", abi::kSlicePath, {"ro", "noexec"}));
@@ -180,6 +192,26 @@ void append(vendors::HookPlan& plan, const vendors::HookPlan& more) {
                              more.proc_overrides.end());
 }
 
+// What a device plugin or a CDI injector mounted already stays as it is.
+void keep_existing_mounts(const oci::ContainerView& container, std::vector<oci::Mount>& mounts) {
+  std::erase_if(mounts, [&](const oci::Mount& mount) {
+    return std::any_of(container.mounts.begin(), container.mounts.end(),
+                       [&](const oci::Mount& existing) { return existing.destination == mount.destination; });
+  });
+}
+
+// Programs of the container read the vendor's variable to learn what they were given.
+void keep_selector(const Decided& decided, const vendors::Recipe& recipe, const oci::ContainerView& container,
+                   std::vector<oci::EnvEdit>& env) {
+  if (decided.selector.empty()) return;
+  for (const std::string& name : recipe.request.env) {
+    if (!container.env_value(name)) continue;
+    std::erase_if(env, [&](const oci::EnvEdit& edit) { return edit.name == name; });
+    env.push_back({name, decided.selector, oci::EnvEdit::Op::set});
+    return;
+  }
+}
+
 void add_files(std::vector<vendors::ContainerFile> files, const Container& container, Plan& plan) {
   for (auto& file : files) {
     const std::string name = text::cat({container.dir, "/file", text::number(plan.files.size())});
@@ -194,6 +226,10 @@ Result<> add_vendor(const VendorRequest& request, const VendorAllocation& alloca
            vendors::select_capabilities(node.recipe.capabilities, request.capabilities));
   HAMI_TRY(auto rendered, vendors::render(node.recipe, node.inventory, slices_of(allocation), capabilities,
                                           facts_of(container)));
+  if (request.decided) {
+    keep_existing_mounts(container.view, rendered.edits.mounts);
+    keep_selector(*request.decided, node.recipe, container.view, rendered.edits.env);
+  }
   HAMI_CHECK(oci::merge(plan.edits, std::move(rendered.edits)));
   append(plan.hook, rendered.plan);
   add_files(std::move(rendered.files), container, plan);
@@ -220,6 +256,11 @@ Result<Plan> make_plan(const Request& request, const Allocation& allocation,
   }
   HAMI_CHECK(require_file(config.paths.hook, is_executable(config.paths.hook), "hook"));
   add_hooks(container, config, plan);
+  for (const auto& [name, value] : request.silenced) {
+    oci::ContainerEdits silence;
+    silence.env.push_back({name, value, oci::EnvEdit::Op::set});
+    HAMI_CHECK(oci::merge(plan.edits, std::move(silence)));
+  }
   plan.edits.annotations[kAllocatedAnnotation] = describe(allocation);
   HAMI_CHECK(oci::validate(plan.edits));
   return plan;

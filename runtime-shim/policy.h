@@ -53,6 +53,7 @@ struct Policy {
   std::uint32_t default_count = 1;  // devices, when only memory or cores are asked for; 0: that is an error
   Bytes default_memory;             // per device, when a request names none; 0: all of it
   Percent default_cores;            // per device, when a request names none; 0: no limit
+  bool lenient = false;  // a Pod's allocation that cannot be read counts as absent, not as an error
   friend bool operator==(const Policy&, const Policy&) = default;
 };
 

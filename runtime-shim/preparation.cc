@@ -11,7 +11,11 @@
 #include "oci-config/base/files.h"
 #include "oci-config/base/text.h"
 #include "runtime-shim/own_log.h"
+#include "runtime-shim/pod.h"
 #include "runtime-shim/reader_group.h"
+#include "runtime-shim/requirement.h"
+#include "runtime-shim/scheduled.h"
+#include "runtime-shim/state/claims.h"
 #include "runtime-shim/state/liveness.h"
 #include "vendors/recipe_cache.h"
 
@@ -37,6 +41,18 @@ Result<> require_ledger(const std::string& state_dir) {
               "run the engine as root");
 }
 
+// A sidecar of a Pod with devices: nothing is given, and nothing else may give it devices either.
+Result<std::string> silenced(oci::Document document, const Request& request) {
+  oci::ContainerEdits edits;
+  for (const auto& [name, value] : request.silenced) {
+    edits.env.push_back({name, value, oci::EnvEdit::Op::set});
+  }
+  HAMI_TRY(const auto edited, oci::apply(std::move(document), edits));
+  return edited.serialize();
+}
+
+bool is_scheduled(const VendorRequest& vendor) { return vendor.scheduled.has_value(); }
+
 }  // namespace
 
 // Nothing can be reported from here: the failure that led here is what the user must see.
@@ -52,8 +68,9 @@ Result<std::optional<Request>> Preparation::request_of(const oci::ContainerView&
   return parse_request(view, recipes_, config_.policy);
 }
 
-Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView view,
-                                      const Request& request) {
+Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView view, const Request& asked) {
+  if (asked.vendors.empty()) return silenced(std::move(document), asked);
+  Request request = asked;
   HAMI_CHECK(require_ledger(config_.roots.state_dir));
   HAMI_TRY(const auto reader, reader_group(view));
   name_container(std::move(view));
@@ -61,6 +78,9 @@ Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView
   HAMI_TRY(const Allocation allocation, reserve(request));
   key_ = container_.key;
 
+  for (std::size_t i = 0; i < node_.size(); ++i) {
+    HAMI_CHECK(check_requirements(container_.view, allocation.vendors[i], node_[i]));
+  }
   HAMI_TRY(container_.image, inspect_image(container_.rootfs));
   HAMI_TRY(const Plan plan, make_plan(request, allocation, node_, container_, config_));
   HAMI_CHECK(write_container_dir(plan, container_.dir, reader));
@@ -88,12 +108,48 @@ Result<> Preparation::discover(const Request& request) {
   return {};
 }
 
+bool Preparation::is_prepared() const {
+  const auto ledger = state::Ledger::open(config_.roots.state_dir);
+  if (!ledger) return false;
+  const std::string key = state::lease_key(name_.engine_root, name_.id);
+  const auto& leases = ledger->leases();
+  return std::any_of(leases.begin(), leases.end(), [&](const state::Lease& lease) {
+    return lease.key == key && lease.creator_pid == name_.creator &&
+           lease.creator_start == state::start_time(name_.creator);
+  });
+}
+
+// What schedulers decided for this container, by what it shows; its claim is durable before its lease.
+Result<> Preparation::obey_schedulers(Request& request) {
+  if (std::none_of(request.vendors.begin(), request.vendors.end(), is_scheduled)) return {};
+  const Pod pod = pod_of(container_.view);
+  const std::string& dir = config_.roots.state_dir;
+  state::drop_stale_claims(dir, kStaleChecks);
+  state::PodClaims claims = state::load_claims(dir, pod.uid, pod.sandbox_id);
+  claims.engine_root = name_.engine_root;
+  bool claimed = false;
+  for (std::size_t i = 0; i < request.vendors.size(); ++i) {
+    VendorRequest& vendor = request.vendors[i];
+    if (!is_scheduled(vendor)) continue;
+    const std::string& key = vendor.scheduled->key;
+    HAMI_TRY(auto resolution,
+             resolve(*vendor.scheduled, node_[i], claims.held_by_others(key, pod.container)));
+    if (!resolution.warning.empty()) append_log(config_.log, "warning", resolution.warning);
+    vendor.decided = std::move(resolution.decided);
+    if (!resolution.group || pod.uid.empty()) continue;
+    claims.take(key, *resolution.group, pod.container);
+    claimed = true;
+  }
+  return claimed ? state::save_claims(dir, claims) : Result<>{};
+}
+
 // Chooses the devices and makes the lease durable, under the ledger's lock.
-Result<Allocation> Preparation::reserve(const Request& request) {
+Result<Allocation> Preparation::reserve(Request& request) {
   HAMI_TRY(auto ledger, state::Ledger::open(config_.roots.state_dir));
   for (const std::string& finding : ledger.findings()) append_log(config_.log, "warning", finding);
   HAMI_CHECK(refuse_second_lease(ledger));
   HAMI_CHECK(ledger.release_stale(kStaleChecks));
+  HAMI_CHECK(obey_schedulers(request));
   auto allocation = allocate(request, node_, ledger.leases(), config_.policy);
   if (!allocation && allocation.error().code == Errc::exhausted) {
     HAMI_CHECK(ledger.release_stale());

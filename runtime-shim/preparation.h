@@ -45,13 +45,17 @@ class Preparation {
   [[nodiscard]] Result<std::string> edit(oci::Document document, oci::ContainerView view,
                                          const Request& request);
 
+  // This very process prepared the container before, and became hami-runtime once more: nothing is left to do.
+  [[nodiscard]] bool is_prepared() const;
+
   // The container goes on to be created: nothing is given back.
   void keep() { key_.clear(); }
 
  private:
   void name_container(oci::ContainerView view);
   Result<> discover(const Request& request);
-  Result<Allocation> reserve(const Request& request);
+  Result<> obey_schedulers(Request& request);
+  Result<Allocation> reserve(Request& request);
   Result<> refuse_second_lease(state::Ledger& ledger);
   [[nodiscard]] state::Lease lease(const Request& request, const Allocation& allocation) const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime-shim/pod_decision.h"
 #include "runtime-shim/request_values.h"
 #include "runtime-shim/request_variables.h"
 #include "runtime-shim/request_words.h"
@@ -22,6 +23,9 @@ constexpr std::array<std::string_view, 8> kDomainEnds{".com/", ".ai/", ".io/",  
 // Domains whose annotations are about something else, in nearly every Pod.
 constexpr std::array<std::string_view, 4> kForeignDomains{"kubernetes.io/", "k8s.io/", "containerd.io/",
                                                           "openshift.io/"};
+
+// Annotations without a domain, by which KAI's scheduler is asked.
+constexpr std::array<std::string_view, 2> kBareKeys{"gpu-memory", "gpu-fraction"};
 
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -70,12 +74,23 @@ Result<bool> settle(VendorRequest& request, const Policy& policy) {
   return true;
 }
 
+// An image says with this what it needs of the driver; it gives no device and so counts everywhere.
+std::string capabilities_of(const oci::ContainerView& container, const vendors::Recipe& recipe) {
+  return std::string(container.env_value(recipe.capabilities.env).value_or(""));
+}
+
 Result<std::optional<VendorRequest>> parse_vendor(const oci::ContainerView& container,
                                                   const vendors::Recipe& recipe,
-                                                  const std::vector<Words>& sources, const Policy& policy) {
+                                                  const std::vector<Words>& sources, const Policy& policy,
+                                                  const PodDecision* decision) {
   VendorRequest request;
   request.vendor = recipe.metadata.name;
   for (const Words& words : sources) HAMI_CHECK(read_resources(words, recipe, request));
+  if (decision != nullptr) {
+    HAMI_CHECK(take_decision(*decision, container, recipe, policy, request));
+    request.capabilities = capabilities_of(container, recipe);
+    return std::optional<VendorRequest>{std::move(request)};
+  }
   const bool named_by_words = request.count || request.has_limit();
   if (variables_count(container, policy)) {
     HAMI_CHECK(read_selector(container, recipe, request));
@@ -84,9 +99,7 @@ Result<std::optional<VendorRequest>> parse_vendor(const oci::ContainerView& cont
   HAMI_CHECK(reconcile_selector(request, named_by_words));
   HAMI_TRY(const bool asked, settle(request, policy));
   if (!asked) return std::optional<VendorRequest>{};
-  // An image says with this what it needs of the driver; it gives no device and so counts everywhere.
-  const auto capabilities = container.env_value(recipe.capabilities.env);
-  request.capabilities = std::string(capabilities.value_or(""));
+  request.capabilities = capabilities_of(container, recipe);
   return std::optional<VendorRequest>{std::move(request)};
 }
 
@@ -111,6 +124,7 @@ bool VendorRequest::has_limit() const {
 }
 
 std::string VendorRequest::origin() const {
+  if (scheduled) return scheduled->origin;
   if (count) return count->origin;
   if (selector) return selector->origin;
   if (memory) return memory->origin;
@@ -126,6 +140,7 @@ const std::vector<std::string_view>& request_needles() {
   static const std::vector<std::string_view> needles = [] {
     std::vector<std::string_view> all(kVariableParts.begin(), kVariableParts.end());
     all.insert(all.end(), kDomainEnds.begin(), kDomainEnds.end());
+    all.insert(all.end(), kBareKeys.begin(), kBareKeys.end());
     all.push_back(kMarkerPart);
     return all;
   }();
@@ -135,6 +150,7 @@ const std::vector<std::string_view>& request_needles() {
 bool may_request(const oci::ContainerView& container, const Policy& policy) {
   if (container.is_sandbox()) return false;
   for (const auto& [key, value] : container.annotations) {
+    if (std::find(kBareKeys.begin(), kBareKeys.end(), key) != kBareKeys.end()) return true;
     if (contains_any(key, kDomainEnds) && !contains_any(key, kForeignDomains)) return true;
   }
   if (!variables_count(container, policy)) return false;
@@ -159,11 +175,17 @@ Result<std::optional<Request>> parse_request(const oci::ContainerView& container
   }
   Request request;
   for (const Words& words : sources) HAMI_CHECK(read_placement(words, request));
+  HAMI_TRY(const auto decisions, read_decisions(container, policy));
   for (const vendors::Recipe& recipe : recipes) {
-    HAMI_TRY(auto vendor, parse_vendor(container, recipe, sources, policy));
+    const PodDecision* decision = decision_for(decisions, recipe);
+    if (decision != nullptr && !concerns(*decision, container, recipe)) {
+      silence(container, recipe, request.silenced);
+      continue;
+    }
+    HAMI_TRY(auto vendor, parse_vendor(container, recipe, sources, policy, decision));
     if (vendor) request.vendors.push_back(*std::move(vendor));
   }
-  if (request.vendors.empty()) return std::optional<Request>{};
+  if (request.vendors.empty() && request.silenced.empty()) return std::optional<Request>{};
   return std::optional<Request>{std::move(request)};
 }
 

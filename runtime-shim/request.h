@@ -1,4 +1,5 @@
-// What a container asks for: resource-name annotations, HAMI_RESOURCES and vendor variables → Request.
+// What a container asks for: schedulers' allocations, resource-name annotations, HAMI_RESOURCES and vendor
+// variables → Request.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "oci-config/base/units.h"
 #include "oci-config/view.h"
 #include "runtime-shim/policy.h"
+#include "runtime-shim/schedulers/match.h"
 #include "vendors/recipe.h"
 
 namespace hami::shim {
@@ -39,9 +41,38 @@ struct Selector {
   friend bool operator==(const Selector&, const Selector&) = default;
 };
 
+// What a scheduler wrote about the Pod, and what its device plugin left in the container. Which group is the
+// container's is decided when the node's devices are known: see scheduled.h.
+struct Scheduled {
+  std::string origin;         // "annotation 'hami.io/vgpu-devices-allocated'"
+  std::string key;            // of that annotation
+  bool per_container = true;  // else one group is the whole Pod's, each of its containers has it
+  std::vector<schedulers::Group> groups;
+  std::vector<schedulers::Evidence> evidence;  // one per layer; not empty
+  friend bool operator==(const Scheduled&, const Scheduled&) = default;
+};
+
+// One device with its amounts, as a scheduler decided.
+struct Given {
+  std::string device;           // index, uuid or alias
+  std::optional<Bytes> memory;  // nullopt: all of it
+  Percent cores;                // 0: no limit
+  friend bool operator==(const Given&, const Given&) = default;
+};
+
+// The decision about one vendor's devices, when it is not ours to make.
+struct Decided {
+  std::vector<Given> devices;
+  bool binding = true;   // false: a device plugin's word alone, which must fit beside the node's leases
+  std::string selector;  // what the vendor's selector variable says afterwards; empty: the recipe's word
+  friend bool operator==(const Decided&, const Decided&) = default;
+};
+
 // What is asked of one vendor. An absent value was not mentioned anywhere.
 struct VendorRequest {
   std::string vendor;  // name of the recipe
+  std::optional<Scheduled> scheduled;
+  std::optional<Decided> decided;  // from `scheduled`; then no other member says which devices
   std::optional<Stated<std::uint32_t>> count;
   std::optional<Stated<Selector>> selector;
   std::optional<Stated<Bytes>> memory;  // per device
@@ -74,6 +105,9 @@ struct Request {
   std::vector<VendorRequest> vendors;  // in the order of the recipes
   std::optional<Stated<Placement>> placement;
   bool exclusive = false;  // no other container on the same devices, whatever the amounts
+  // Variables of images that would ask a vendor's own runtime for devices this container was not given, and
+  // what they say instead.
+  std::map<std::string, std::string> silenced;
   friend bool operator==(const Request&, const Request&) = default;
 };
 
@@ -85,8 +119,9 @@ struct Request {
 [[nodiscard]] bool may_request(const oci::ContainerView& container, const Policy& policy);
 
 // nullopt: the container asks for nothing, is a Pod's sandbox, or asks only by variables where policy does
-// not let variables ask. Fails with invalid_request on a value that cannot be understood, and when two
-// sources disagree; the message names key and value, or both sources.
+// not let variables ask. A request without vendors only silences variables. Fails with invalid_request on a
+// value that cannot be understood, and when two sources disagree; the message names key and value, or both
+// sources.
 [[nodiscard]] Result<std::optional<Request>> parse_request(const oci::ContainerView& container,
                                                            const std::vector<vendors::Recipe>& recipes,
                                                            const Policy& policy);

@@ -161,9 +161,14 @@ Result<> read_selector(const oci::ContainerView& container, const vendors::Recip
 
 Result<> read_limit_variables(const oci::ContainerView& container, const vendors::Recipe& recipe,
                               VendorRequest& out) {
+  HAMI_CHECK(read_memory_limits(container, recipe.resources.limit_env.memory, out));
+  HAMI_CHECK(read_core_limits(container, recipe.resources.limit_env.cores, out));
+  return read_mode_variables(container, recipe, out);
+}
+
+Result<> read_mode_variables(const oci::ContainerView& container, const vendors::Recipe& recipe,
+                             VendorRequest& out) {
   const vendors::LimitVariables& names = recipe.resources.limit_env;
-  HAMI_CHECK(read_memory_limits(container, names.memory, out));
-  HAMI_CHECK(read_core_limits(container, names.cores, out));
   if (const auto word = find(container, names.priority)) {
     HAMI_TRY(const auto priority, parse_number(*word, 0, INT32_MAX, "", "0"));
     HAMI_CHECK(put(out.priority, static_cast<std::int32_t>(priority), word->origin, "priority"));

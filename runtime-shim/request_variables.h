@@ -12,8 +12,12 @@ namespace hami::shim {
 [[nodiscard]] Result<> read_selector(const oci::ContainerView& container, const vendors::Recipe& recipe,
                                      VendorRequest& out);
 
-// Limits and modes: CUDA_DEVICE_MEMORY_LIMIT[_i], CUDA_DEVICE_SM_LIMIT[_i], CUDA_TASK_PRIORITY and so on. A
-// limit of 0 is no limit, as in HAMi-core.
+// Modes: CUDA_TASK_PRIORITY, GPU_CORE_UTILIZATION_POLICY, CUDA_OVERSUBSCRIBE and so on.
+[[nodiscard]] Result<> read_mode_variables(const oci::ContainerView& container, const vendors::Recipe& recipe,
+                                           VendorRequest& out);
+
+// Limits and modes: CUDA_DEVICE_MEMORY_LIMIT[_i], CUDA_DEVICE_SM_LIMIT[_i], and the above. A limit of 0 is no
+// limit, as in HAMi-core.
 [[nodiscard]] Result<> read_limit_variables(const oci::ContainerView& container,
                                             const vendors::Recipe& recipe, VendorRequest& out);
 

@@ -3,17 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime-shim/pod.h"
+
 namespace hami::shim {
 
 namespace {
-
-// Where engines put the name that the container has in its Pod.
-std::string name_in_pod(const oci::ContainerView& container) {
-  for (const char* key : {"io.kubernetes.cri.container-name", "io.kubernetes.container.name"}) {
-    if (const auto name = container.annotation(key)) return std::string(*name);
-  }
-  return {};
-}
 
 // Calls `take` for each of the names that the words have: a current name and its older spellings.
 template <typename Take>
@@ -116,7 +110,7 @@ Words Words::of_annotations(const oci::ContainerView& container) {
   Words words;
   words.values_ = container.annotations;
   words.kind_ = "annotation";
-  const std::string name = name_in_pod(container);
+  const std::string name = pod_of(container).container;
   if (!name.empty()) words.suffix_ = ".container." + name;
   return words;
 }

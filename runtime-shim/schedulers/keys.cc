@@ -32,7 +32,7 @@ constexpr std::array<KnownKey, 16> kKnown{{
     {"hami.io/enflame-vgpu-devices-allocated", "enflame"},
     {"hami.io/enflame-gcu-devices-allocated", "enflame"},
     {"hami.io/amd-devices-allocated", "amd"},
-    {"hami.io/aws-neuron-devices-allocated", "aws-neuron"},
+    {"hami.io/aws-neuron-devices-allocated", "neuron"},
     {"hami.io/Vastai-devices-allocated", "vastai"},
     {"hami.io/Biren-devices-allocated", "biren"},
     {kVolcano, "nvidia"},

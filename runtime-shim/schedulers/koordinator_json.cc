@@ -39,6 +39,21 @@ Result<KoordinatorDevice> read_device(const std::string& type, const JsonReader&
   return device;
 }
 
+json_object* to_object(const KoordinatorDevice& device) {
+  json_object* object = json_object_new_object();
+  json_object_object_add(object, "minor", json_object_new_int64(device.minor));
+  if (!device.id.empty()) json_object_object_add(object, "id", json_object_new_string(device.id.c_str()));
+  json_object* resources = json_object_new_object();
+  const auto add = [&](const char* name, std::uint64_t amount) {
+    json_object_object_add(resources, name, json_object_new_string(std::to_string(amount).c_str()));
+  };
+  if (device.core) add("koordinator.sh/gpu-core", *device.core);
+  if (device.memory) add("koordinator.sh/gpu-memory", device.memory->value);
+  if (device.memory_ratio) add("koordinator.sh/gpu-memory-ratio", *device.memory_ratio);
+  json_object_object_add(object, "resources", resources);
+  return object;
+}
+
 }  // namespace
 
 Result<std::vector<KoordinatorDevice>> parse_koordinator(std::string_view json) {
@@ -56,6 +71,19 @@ Result<std::vector<KoordinatorDevice>> parse_koordinator(std::string_view json) 
     }
   }
   return out;
+}
+
+std::string encode_koordinator(const std::vector<KoordinatorDevice>& devices) {
+  const JsonText root(json_object_new_object());
+  for (const KoordinatorDevice& device : devices) {
+    json_object* list = nullptr;
+    if (json_object_object_get_ex(root.get(), device.type.c_str(), &list) == 0) {
+      list = json_object_new_array();
+      json_object_object_add(root.get(), device.type.c_str(), list);
+    }
+    json_object_array_add(list, to_object(device));
+  }
+  return json_object_to_json_string_ext(root.get(), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
 }  // namespace hami::schedulers

@@ -10,6 +10,7 @@
 
 #include "oci-config/base/result.h"
 #include "oci-config/base/units.h"
+#include "runtime-shim/schedulers/records.h"
 
 namespace hami::schedulers {
 
@@ -27,6 +28,14 @@ struct KoordinatorDevice {
 // Value of scheduling.koordinator.sh/device-allocated. Fails with invalid_request on anything else than that
 // shape.
 [[nodiscard]] Result<std::vector<KoordinatorDevice>> parse_koordinator(std::string_view json);
+
+// The devices of one type as a group: each by its uuid, else its minor. Fails with invalid_request on a share
+// (a ratio below 100) without an amount of memory.
+[[nodiscard]] Result<Group> koordinator_group(const std::vector<KoordinatorDevice>& devices,
+                                              std::string_view type);
+
+// What parse_koordinator reads.
+[[nodiscard]] std::string encode_koordinator(const std::vector<KoordinatorDevice>& devices);
 
 // What GPU-Manager decided for one container.
 struct GpuManagerShare {

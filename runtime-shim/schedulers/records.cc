@@ -1,25 +1,11 @@
 #include "runtime-shim/schedulers/records.h"
 
-#include <charconv>
-#include <optional>
-
 #include "oci-config/base/text.h"
+#include "runtime-shim/schedulers/number.h"
 
 namespace hami::schedulers {
 
 namespace {
-
-// An optional sign and decimal digits, within 32 bits; no blank, no prefix.
-std::optional<std::int32_t> parse_int32(std::string_view text) {
-  if (!text.empty() && text.front() == '+') {
-    text.remove_prefix(1);
-    if (!text.empty() && text.front() == '-') return std::nullopt;
-  }
-  std::int32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return number;
-}
 
 tl::unexpected<Error> bad_record(std::size_t group, std::size_t record, std::string_view why,
                                  std::string_view text) {

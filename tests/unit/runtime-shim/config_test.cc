@@ -57,6 +57,7 @@ split_count = 4
 default_count = 2
 default_memory = 5000
 default_cores = 25
+lenient = true
 )",
                                    "config.toml");
 
@@ -80,7 +81,8 @@ default_cores = 25
                         4,
                         2,
                         Bytes::mib(5000),
-                        Percent{25}};
+                        Percent{25},
+                        true};
   EXPECT_EQ(config->policy, expected);
 }
 
@@ -137,7 +139,7 @@ TEST(Config, TheShippedFileShowsEveryKeyWithItsDefault) {
                           "scheduler",     "memory_scaling",
                           "core_scaling",  "split_count",
                           "default_count", "default_memory",
-                          "default_cores"}) {
+                          "default_cores", "lenient"}) {
     EXPECT_THAT(uncommented, HasSubstr(text::cat({"\n", key, " = "})));
   }
 }

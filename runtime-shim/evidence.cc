@@ -1,0 +1,178 @@
+#include "runtime-shim/evidence.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "libvgpu/abi/slice.h"
+#include "oci-config/base/text.h"
+#include "oci-config/base/units.h"
+
+namespace hami::shim {
+
+namespace {
+
+using schedulers::Evidence;
+
+// Prefix of the annotations with which a device plugin names CDI devices.
+constexpr std::string_view kCdiAnnotation = "cdi.k8s.io/";
+
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
+
+// Every value of a variable, in the order in which they stand there.
+std::vector<std::string_view> values_of(const oci::ContainerView& container, std::string_view name) {
+  std::vector<std::string_view> out;
+  for (const auto& [variable, value] : container.env) {
+    if (variable == name) out.push_back(value);
+  }
+  return out;
+}
+
+bool names_devices(std::string_view value, const vendors::Recipe& recipe) {
+  return !value.empty() && value != "all" && value != "none" && value != "void" &&
+         value != recipe.request.mount_marker;
+}
+
+std::vector<std::string> parse_devices(std::string_view value, const vendors::Recipe& recipe) {
+  std::vector<std::string> out;
+  const char separator = recipe.request.separator.empty() ? ',' : recipe.request.separator.front();
+  for (const std::string_view part : text::split(value, separator)) {
+    if (!text::trim(part).empty()) out.emplace_back(text::trim(part));
+  }
+  return out;
+}
+
+using DeviceLists = std::vector<std::vector<std::string>>;
+
+// Devices a plugin marks by mounts: it says so once and cannot be overridden by a variable.
+std::vector<std::string> marked(const oci::ContainerView& container, const vendors::Recipe& recipe) {
+  std::vector<std::string> out;
+  if (recipe.request.mount_marker.empty()) return out;
+  const std::string prefix = recipe.request.mount_marker + "/";
+  for (const oci::Mount& mount : container.mounts) {
+    if (mount.source == "/dev/null" && starts_with(mount.destination, prefix))
+      out.push_back(mount.destination.substr(prefix.size()));
+  }
+  return out;
+}
+
+// "k8s.device-plugin.nvidia.com/gpu=GPU-a": the vendor of the kind is the recipe's, or a part of its domain.
+bool is_kind_of(std::string_view kind, const vendors::Recipe& recipe) {
+  const std::string_view vendor = kind.substr(0, kind.find('/'));
+  const std::string& own = recipe.metadata.vendor;
+  if (own.empty() || vendor.size() < own.size()) return false;
+  if (vendor.substr(vendor.size() - own.size()) != own) return false;
+  return vendor.size() == own.size() || vendor[vendor.size() - own.size() - 1] == '.';
+}
+
+std::vector<std::string> cdi_devices(const oci::ContainerView& container, const vendors::Recipe& recipe) {
+  std::vector<std::string> out;
+  for (const auto& [key, value] : container.annotations) {
+    if (!starts_with(key, kCdiAnnotation)) continue;
+    for (const std::string_view name : text::split(value, ',')) {
+      const auto equals = name.find('=');
+      if (equals == std::string_view::npos || !is_kind_of(text::trim(name.substr(0, equals)), recipe))
+        continue;
+      out.emplace_back(text::trim(name.substr(equals + 1)));
+    }
+  }
+  return out;
+}
+
+DeviceLists device_layers(const oci::ContainerView& container, const vendors::Recipe& recipe) {
+  if (auto devices = marked(container, recipe); !devices.empty()) return {std::move(devices)};
+  if (auto devices = cdi_devices(container, recipe); !devices.empty()) return {std::move(devices)};
+  for (const std::string& name : recipe.request.env) {
+    DeviceLists layers;
+    for (const std::string_view value : values_of(container, name)) {
+      if (names_devices(value, recipe)) layers.push_back(parse_devices(value, recipe));
+    }
+    if (!layers.empty()) return layers;
+  }
+  return {};
+}
+
+// MiB in each layer; a value that is no amount, or none at all ("0"), says nothing.
+std::vector<std::uint64_t> memory_layers(const oci::ContainerView& container, const std::string& name) {
+  std::vector<std::uint64_t> out;
+  for (const std::string_view value : values_of(container, name)) {
+    const auto bytes = parse_bytes(value);
+    if (bytes && bytes->value != 0) out.push_back(bytes->whole_mib());
+  }
+  return out;
+}
+
+std::vector<std::uint32_t> core_layers(const oci::ContainerView& container, const std::string& name) {
+  std::vector<std::uint32_t> out;
+  for (const std::string_view value : values_of(container, name)) {
+    const auto number = text::parse_u64(value);
+    if (number && *number <= 100) out.push_back(static_cast<std::uint32_t>(*number));
+  }
+  return out;
+}
+
+// The values that a container shows, each with its layers.
+struct Shown {
+  DeviceLists devices;
+  std::vector<std::vector<std::uint64_t>> memory;  // of the i-th device
+  std::vector<std::uint64_t> memory_of_all;
+  std::vector<std::uint32_t> cores;
+
+  [[nodiscard]] std::size_t layers() const {
+    std::size_t most = std::max({devices.size(), memory_of_all.size(), cores.size()});
+    for (const auto& values : memory) most = std::max(most, values.size());
+    return most;
+  }
+};
+
+template <typename T>
+std::optional<T> in_layer(const std::vector<T>& values, std::size_t layer) {
+  if (values.empty()) return std::nullopt;
+  return values[std::min(layer, values.size() - 1)];
+}
+
+Shown shown_by(const oci::ContainerView& container, const vendors::Recipe& recipe) {
+  Shown shown;
+  shown.devices = device_layers(container, recipe);
+  const vendors::LimitVariables& names = recipe.resources.limit_env;
+  if (!names.memory.empty()) {
+    shown.memory_of_all = memory_layers(container, names.memory);
+    for (std::uint32_t i = 0; i < abi::kMaxDevices; ++i) {
+      shown.memory.push_back(memory_layers(container, text::cat({names.memory, "_", text::number(i)})));
+    }
+    while (!shown.memory.empty() && shown.memory.back().empty()) shown.memory.pop_back();
+  }
+  if (!names.cores.empty()) shown.cores = core_layers(container, names.cores);
+  return shown;
+}
+
+Evidence evidence_in(const Shown& shown, std::size_t layer) {
+  Evidence out;
+  out.devices = in_layer(shown.devices, layer).value_or(std::vector<std::string>{});
+  for (const auto& values : shown.memory) out.memory.push_back(in_layer(values, layer));
+  if (const auto all = in_layer(shown.memory_of_all, layer); all && out.memory.empty()) {
+    out.memory.assign(std::max<std::size_t>(out.devices.size(), 1), all);
+  }
+  out.cores = in_layer(shown.cores, layer);
+  return out;
+}
+
+}  // namespace
+
+std::vector<Evidence> evidence_of(const oci::ContainerView& container, const vendors::Recipe& recipe) {
+  const Shown shown = shown_by(container, recipe);
+  std::vector<Evidence> out;
+  for (std::size_t layer = 0; layer < shown.layers(); ++layer) out.push_back(evidence_in(shown, layer));
+  return out;
+}
+
+bool has_active_selector(const oci::ContainerView& container, const vendors::Recipe& recipe) {
+  return std::any_of(recipe.request.env.begin(), recipe.request.env.end(), [&](const std::string& name) {
+    const auto value = container.env_value(name);
+    return value && !value->empty() && *value != "void" && *value != "none";
+  });
+}
+
+}  // namespace hami::shim

@@ -1,0 +1,121 @@
+#include "runtime-shim/pod_decision.h"
+
+#include <algorithm>
+
+#include "oci-config/base/text.h"
+#include "runtime-shim/evidence.h"
+#include "runtime-shim/request_values.h"
+#include "runtime-shim/request_variables.h"
+#include "runtime-shim/schedulers/keys.h"
+#include "runtime-shim/schedulers/neighbours.h"
+
+namespace hami::shim {
+
+namespace {
+
+constexpr const char* kKoordinator = "scheduling.koordinator.sh/device-allocated";
+// KAI's binder writes the limit into the container; these say that it did.
+constexpr const char* kKaiKeys[] = {"gpu-memory", "gpu-fraction"};
+
+Result<> add_groups(const oci::ContainerView& container, std::vector<PodDecision>& out) {
+  HAMI_TRY(auto allocations, schedulers::pod_allocations(container.annotations));
+  for (auto& allocation : allocations) {
+    if (allocation.vendor.empty() || allocation.groups.empty()) continue;
+    out.push_back({allocation.vendor, allocation.key, true, std::move(allocation.groups)});
+  }
+  return {};
+}
+
+Result<> add_koordinator(const oci::ContainerView& container, std::vector<PodDecision>& out) {
+  const auto value = container.annotation(kKoordinator);
+  if (!value) return {};
+  HAMI_TRY(const auto devices, schedulers::parse_koordinator(*value));
+  HAMI_TRY(auto group, schedulers::koordinator_group(devices, "gpu"));
+  if (!group.empty()) out.push_back({"nvidia", kKoordinator, false, {std::move(group)}});
+  return {};
+}
+
+void add_kai(const oci::ContainerView& container, std::vector<PodDecision>& out) {
+  for (const char* key : kKaiKeys) {
+    if (!container.annotation(key)) continue;
+    out.push_back({"nvidia", key, false, {}});
+    return;
+  }
+}
+
+std::string origin_of(std::string_view key) { return text::cat({"annotation ", text::quote(key)}); }
+
+bool has_amounts(const schedulers::Group& group, const VendorRequest& request) {
+  if (request.count && request.count->value != group.size()) return false;
+  return std::all_of(group.begin(), group.end(), [&](const schedulers::DeviceRecord& record) {
+    if (request.memory && static_cast<std::int64_t>(request.memory->value.whole_mib()) != record.memory)
+      return false;
+    return !request.cores || static_cast<std::int64_t>(request.cores->value.value) == record.cores;
+  });
+}
+
+// Names of Pod limits may be there as annotations too; then some group must be what they say.
+Result<> refuse_disagreement(const PodDecision& decision, const VendorRequest& request) {
+  if (decision.groups.empty()) return {};
+  const bool agrees =
+      std::any_of(decision.groups.begin(), decision.groups.end(),
+                  [&](const schedulers::Group& group) { return has_amounts(group, request); });
+  if (agrees) return {};
+  VendorRequest words = request;
+  words.scheduled.reset();
+  return disagreement(origin_of(decision.key), words.origin(), "devices");
+}
+
+}  // namespace
+
+Result<std::vector<PodDecision>> read_decisions(const oci::ContainerView& container, const Policy& policy) {
+  std::vector<PodDecision> out;
+  if (!container.is_kubernetes()) return out;
+  const auto read_all = [&]() -> Result<> {
+    HAMI_CHECK(add_groups(container, out));
+    HAMI_CHECK(add_koordinator(container, out));
+    return {};
+  };
+  if (auto done = read_all(); !done) {
+    if (!policy.lenient) return fail(std::move(done).error());
+    out.clear();
+  }
+  add_kai(container, out);
+  return out;
+}
+
+const PodDecision* decision_for(const std::vector<PodDecision>& decisions, const vendors::Recipe& recipe) {
+  const auto found = std::find_if(decisions.begin(), decisions.end(), [&](const PodDecision& decision) {
+    return decision.vendor == recipe.metadata.name;
+  });
+  return found == decisions.end() ? nullptr : &*found;
+}
+
+bool concerns(const PodDecision& decision, const oci::ContainerView& container,
+              const vendors::Recipe& recipe) {
+  const auto evidence = evidence_of(container, recipe);
+  if (!decision.groups.empty()) return !evidence.empty();
+  // Without groups only a device that is named can be given.
+  return std::any_of(evidence.begin(), evidence.end(),
+                     [](const schedulers::Evidence& one) { return !one.devices.empty(); });
+}
+
+Result<> take_decision(const PodDecision& decision, const oci::ContainerView& container,
+                       const vendors::Recipe& recipe, const Policy& policy, VendorRequest& request) {
+  if (request.count || request.memory || request.cores) HAMI_CHECK(refuse_disagreement(decision, request));
+  HAMI_CHECK(read_mode_variables(container, recipe, request));
+  // A Pod's owner may not switch off what the scheduler counted on.
+  const bool disabled = request.core_policy && request.core_policy->value == abi::CorePolicy::disable;
+  if (disabled && policy.unenforced == Unenforced::refuse) request.core_policy.reset();
+  request.scheduled = Scheduled{origin_of(decision.key), decision.key, decision.per_container,
+                                decision.groups, evidence_of(container, recipe)};
+  return {};
+}
+
+void silence(const oci::ContainerView& container, const vendors::Recipe& recipe,
+             std::map<std::string, std::string>& variables) {
+  if (!has_active_selector(container, recipe)) return;
+  variables.insert(recipe.neutralize.env.begin(), recipe.neutralize.env.end());
+}
+
+}  // namespace hami::shim

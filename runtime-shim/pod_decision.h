@@ -1,0 +1,46 @@
+// Source 1 of a request: what a scheduler decided for the Pod of a container.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "oci-config/base/result.h"
+#include "runtime-shim/request.h"
+
+namespace hami::shim {
+
+// One vendor's devices in a Pod.
+struct PodDecision {
+  std::string vendor;                     // name of the recipe
+  std::string key;                        // of the annotation
+  bool per_container = true;              // see Scheduled
+  std::vector<schedulers::Group> groups;  // none: the scheduler left the amounts to variables
+  friend bool operator==(const PodDecision&, const PodDecision&) = default;
+};
+
+// Decisions of HAMi, Volcano, Koordinator and KAI in the annotations of a Pod's container; none outside
+// Pods. Fails with invalid_request on a value that cannot be understood, naming key, position and text;
+// where policy is lenient such an annotation counts as absent.
+[[nodiscard]] Result<std::vector<PodDecision>> read_decisions(const oci::ContainerView& container,
+                                                              const Policy& policy);
+
+// The one about this recipe's vendor; null: there is none.
+[[nodiscard]] const PodDecision* decision_for(const std::vector<PodDecision>& decisions,
+                                              const vendors::Recipe& recipe);
+
+// False for a container of the Pod to which no device plugin gave anything: a sidecar.
+[[nodiscard]] bool concerns(const PodDecision& decision, const oci::ContainerView& container,
+                            const vendors::Recipe& recipe);
+
+// Takes the decision into the request, which holds what resource names say. Fails with invalid_request when
+// the two disagree in number, memory or cores.
+[[nodiscard]] Result<> take_decision(const PodDecision& decision, const oci::ContainerView& container,
+                                     const vendors::Recipe& recipe, const Policy& policy,
+                                     VendorRequest& request);
+
+// Adds what keeps the vendor's own runtime from acting on an image's default.
+void silence(const oci::ContainerView& container, const vendors::Recipe& recipe,
+             std::map<std::string, std::string>& variables);
+
+}  // namespace hami::shim
