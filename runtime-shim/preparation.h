@@ -45,7 +45,8 @@ class Preparation {
   [[nodiscard]] Result<std::string> edit(oci::Document document, oci::ContainerView view,
                                          const Request& request);
 
-  // This very process prepared the container before, and became hami-runtime once more: nothing is left to do.
+  // This very process prepared the container before, and became hami-runtime once more: nothing is left to
+  // do.
   [[nodiscard]] bool is_prepared() const;
 
   // The container goes on to be created: nothing is given back.

@@ -51,7 +51,8 @@ Result<Names> parse_range(std::string_view name, const Word& word, std::uint32_t
 }
 
 Result<Selector> parse_selector(const Word& word, const vendors::Recipe& recipe) {
-  if (text::lower(word.value) == "all" && allows(recipe, vendors::Token::all)) return Selector{Selector::Kind::all, {}};
+  if (text::lower(word.value) == "all" && allows(recipe, vendors::Token::all))
+    return Selector{Selector::Kind::all, {}};
   if (word.value == "none" && allows(recipe, vendors::Token::none)) return Selector{Selector::Kind::none, {}};
   Selector selector{Selector::Kind::named, {}};
   const char separator = recipe.request.separator.empty() ? ',' : recipe.request.separator.front();

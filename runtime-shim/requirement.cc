@@ -187,6 +187,7 @@ std::vector<Stipulation> stipulations(const oci::ContainerView& container) {
     if (name.rfind(kPrefix, 0) == 0 && name != kJetpack) named.insert_or_assign(name, value);
   }
   std::vector<Stipulation> out;
+  out.reserve(named.size() + 1);  // CUDA_VERSION may follow
   for (auto& [name, value] : named) out.push_back({name, value});
   const auto version = container.env_value("CUDA_VERSION");
   if (named.count("NVIDIA_REQUIRE_CUDA") != 0 || !version) return out;

@@ -1,6 +1,7 @@
 // The `tests` of a recipe file: a node to try it on, requests, and what they must give.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>

@@ -50,8 +50,8 @@ bool Limits::map_slice(const char* path, bool& absent) noexcept {
 LimitSource Limits::load(const char* slice_path, Lookup lookup) noexcept {
   environment_ = read_environment(lookup);
   if (environment_.bad_name != nullptr) {
-    log(LogLevel::error, "cannot read ", environment_.bad_name, "='", environment_.bad_value,
-        "' as a ", environment_.bad_kind,
+    log(LogLevel::error, "cannot read ", environment_.bad_name, "='", environment_.bad_value, "' as a ",
+        environment_.bad_kind,
         "; CUDA memory calls fail until it is corrected (examples: memory 3000m, percentage 30)");
     return source_ = LimitSource::unusable;
   }

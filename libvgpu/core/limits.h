@@ -58,8 +58,8 @@ class Limits {
   void apply(const abi::SliceFile& slice) noexcept;
 
   LimitSource source_ = LimitSource::none;
-  const abi::SliceFile* live_ = nullptr;  // mapped read-only
-  std::atomic<std::uint64_t> seen_{0};    // generation that `effective_` was made from
+  const abi::SliceFile* live_ = nullptr;                         // mapped read-only
+  std::atomic<std::uint64_t> seen_{0};                           // generation that `effective_` was made from
   std::atomic<std::uint64_t> effective_[abi::kMaxDevices] = {};  // bytes
   std::atomic<std::uint32_t> core_[abi::kMaxDevices] = {};       // percent
   const std::atomic<std::uint64_t>* followed_ = nullptr;

@@ -88,6 +88,7 @@ Result<std::vector<CdiName>> parse_cdi_names(std::string_view list) {
 
 std::string encode_cdi_names(const std::vector<CdiName>& names) {
   std::vector<std::string> parts;
+  parts.reserve(names.size());
   for (const CdiName& name : names)
     parts.push_back(text::cat({name.vendor, "/", name.device_class, "=", name.name}));
   return text::join(parts, ",");

@@ -92,12 +92,12 @@ TEST(ManyProcesses, WithAPidOfADeadOneAreNotTakenForIt) {
 
   const Outcome result = container.run(
       {"unshare", "--pid", "--fork", "--mount-proc", "sh", "-c",
-       "for round in 1 2 3 4 5; do "
+       "for round in 1 2 3 4 5; do : >\"$1\"; "
        "  echo 300 >/proc/sys/kernel/ns_last_pid; \"$0\" --hold 60 alloc 600 >\"$1\" & victim=$!; "
        "  until grep -q cuMemGetInfo \"$1\"; do sleep 0.02; done; "
        "  kill -9 $victim; wait $victim 2>/dev/null; "
        "  echo 300 >/proc/sys/kernel/ns_last_pid; \"$0\" alloc 600 & second=$!; wait $second; "
-       "  test $victim = $second || echo other pid; : >\"$1\"; "
+       "  test $victim = $second || echo other pid; "
        "done",
        client(), node.file("held")});
 
