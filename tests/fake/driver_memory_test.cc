@@ -14,10 +14,7 @@ using ::testing::HasSubstr;
 class DriverMemory : public ::testing::TestWithParam<const char*> {
  protected:
   [[nodiscard]] static std::vector<std::string> command(std::initializer_list<std::string> rest) {
-    const std::string door = GetParam();
-    std::vector<std::string> argv = {door == "linked" ? linked_client() : client(), "--via", door};
-    argv.insert(argv.end(), rest);
-    return argv;
+    return client_through(GetParam(), rest);
   }
 };
 

@@ -19,7 +19,7 @@ std::map<std::string, std::string> limited(const SimNode& node, const std::strin
 
 std::vector<std::string> program_of(const std::string& door) {
   if (door == "ctypes") return {HAMI_SOURCE_DIR "/tests/simdriver/clients/cuda_ctypes.py", "alloc"};
-  return {door == "linked" ? linked_client() : client(), "--via", door, "alloc"};
+  return client_through(door, {"alloc"});
 }
 
 class LimitedClient : public ::testing::TestWithParam<const char*> {

@@ -164,4 +164,10 @@ std::string sim_file(const std::string& name) { return std::string(HAMI_SIM_DIR 
 std::string client() { return HAMI_BIN_DIR "/cudacli"; }
 std::string linked_client() { return HAMI_BIN_DIR "/cudacli-linked"; }
 
+std::vector<std::string> client_through(const std::string& door, std::initializer_list<std::string> rest) {
+  std::vector<std::string> argv = {door == "linked" ? linked_client() : client(), "--via", door};
+  argv.insert(argv.end(), rest);
+  return argv;
+}
+
 }  // namespace hami::fake

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <vector>
@@ -61,5 +62,9 @@ inline constexpr std::uint64_t kMiB = 1ULL << 20U;
 std::string sim_file(const std::string& name);
 std::string client();         // cudacli: finds the driver at run time
 std::string linked_client();  // the same, linked to it
+
+// The client's command line for a way to find the driver (its option --via; "linked" is a program of its
+// own).
+std::vector<std::string> client_through(const std::string& door, std::initializer_list<std::string> rest);
 
 }  // namespace hami::fake

@@ -1,39 +1,25 @@
 // Every folder of tests/golden/configure: the file before, the options, and the file after.
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
-#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "containerd/edit.h"
+#include "tests/golden/fixtures.h"
 
 namespace hami::containerd {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string slurp(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::vector<std::string> cases() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(HAMI_GOLDEN_DIR)) names.push_back(entry.path().filename());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 class ConfigureGolden : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     dir_ = fs::path(HAMI_GOLDEN_DIR) / GetParam();
     docker_ = GetParam().rfind("docker", 0) == 0;
-    const std::string words = slurp(dir_ / "options");
+    const std::string words = golden::slurp(dir_ / "options");
     options_.set_default = words.find("--set-default") != std::string::npos;
     options_.enable_cdi = words.find("--cdi") != std::string::npos;
     if (words.find("--runtime-name slices") != std::string::npos) options_.runtime_name = "slices";
@@ -57,27 +43,27 @@ class ConfigureGolden : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(ConfigureGolden, GivesExactlyTheExpectedFile) {
-  const auto got = add(slurp(file("before")));
+  const auto got = add(golden::slurp(file("before")));
 
   ASSERT_TRUE(got) << got.error().line();
   if (std::getenv("HAMI_UPDATE_GOLDEN") != nullptr) std::ofstream(file("after"), std::ios::binary) << *got;
-  EXPECT_EQ(*got, slurp(file("after")));
+  EXPECT_EQ(*got, golden::slurp(file("after")));
 }
 
 TEST_P(ConfigureGolden, ChangesNothingTheSecondTime) {
-  const std::string after = slurp(file("after"));
+  const std::string after = golden::slurp(file("after"));
 
   EXPECT_EQ(add(after).value_or("error"), after);
 }
 
 TEST_P(ConfigureGolden, RemovingLeavesNothingOfOurs) {
-  const auto got = remove(slurp(file("after")));
+  const auto got = remove(golden::slurp(file("after")));
 
   ASSERT_TRUE(got) << got.error().line();
   EXPECT_EQ(got->find("hami-runtime"), std::string::npos) << *got;
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, ConfigureGolden, testing::ValuesIn(cases()),
+INSTANTIATE_TEST_SUITE_P(Files, ConfigureGolden, testing::ValuesIn(golden::cases(HAMI_GOLDEN_DIR)),
                          [](const auto& one) { return one.param; });
 
 }  // namespace

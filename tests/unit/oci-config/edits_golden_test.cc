@@ -1,17 +1,15 @@
 // Every folder of tests/golden/edits: a config.json, and what a share of a GPU makes of it.
 #include <json-c/json.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
-#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "oci-config/apply.h"
+#include "tests/golden/fixtures.h"
 
 namespace hami::oci {
 namespace {
@@ -55,18 +53,6 @@ ContainerEdits share_of_a_gpu() {
   return edits;
 }
 
-std::string slurp(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::vector<std::string> cases() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(HAMI_GOLDEN_DIR)) names.push_back(entry.path().filename());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 class EditsGolden : public testing::TestWithParam<std::string> {
  protected:
   [[nodiscard]] static fs::path file(const char* name) {
@@ -83,20 +69,20 @@ class EditsGolden : public testing::TestWithParam<std::string> {
 
 // The expected file may be laid out for people: only blanks outside strings are not compared.
 TEST_P(EditsGolden, GiveExactlyTheExpectedDocument) {
-  auto document = Document::parse(slurp(file("config.json")));
+  auto document = Document::parse(golden::slurp(file("config.json")));
   ASSERT_TRUE(document) << document.error().line();
 
   const auto got = apply(*std::move(document), share_of_a_gpu());
 
   ASSERT_TRUE(got) << got.error().line();
   write_expected(*got);
-  const auto expected = Document::parse(slurp(file("expected.json")));
+  const auto expected = Document::parse(golden::slurp(file("expected.json")));
   ASSERT_TRUE(expected) << expected.error().line();
   EXPECT_EQ(got->serialize(), expected->serialize());
 }
 
 TEST_P(EditsGolden, ChangeNothingTheSecondTime) {
-  auto once = Document::parse(slurp(file("expected.json")));
+  auto once = Document::parse(golden::slurp(file("expected.json")));
   ASSERT_TRUE(once) << once.error().line();
   const std::string before = once->serialize();
 
@@ -107,7 +93,7 @@ TEST_P(EditsGolden, ChangeNothingTheSecondTime) {
 }
 
 TEST_P(EditsGolden, OfNothingLeaveTheDocumentAlone) {
-  auto document = Document::parse(slurp(file("config.json")));
+  auto document = Document::parse(golden::slurp(file("config.json")));
   ASSERT_TRUE(document) << document.error().line();
   const std::string before = document->serialize();
 
@@ -117,7 +103,7 @@ TEST_P(EditsGolden, OfNothingLeaveTheDocumentAlone) {
   EXPECT_EQ(got->serialize(), before);
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, EditsGolden, testing::ValuesIn(cases()),
+INSTANTIATE_TEST_SUITE_P(Files, EditsGolden, testing::ValuesIn(golden::cases(HAMI_GOLDEN_DIR)),
                          [](const auto& one) { return one.param; });
 
 }  // namespace
