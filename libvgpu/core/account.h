@@ -98,7 +98,7 @@ class Account {
   void publish(unsigned device) noexcept;
 
   abi::UsagePage* page_ = nullptr;
-  int fd_ = -1;
+  int fd_ = 0;               // of the page's file, while there is a page
   char path_[256] = {};      // of the page's file; empty: too long to remember
   std::uint64_t inode_ = 0;  // of the page's file
   std::uint64_t device_ = 0;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr unsigned kLineMax = 512;
 
-constinit std::atomic<int> g_level{-1};  // -1: not read yet
+constinit std::atomic<int> g_level{0};  // 0: not read yet
 
 int read_level() noexcept {
   const char* text = ::secure_getenv("LIBCUDA_LOG_LEVEL");
@@ -50,7 +50,7 @@ class Line {
 
 bool log_enabled(LogLevel level) noexcept {
   int current = g_level.load(std::memory_order_relaxed);
-  if (current < 0) {
+  if (current == 0) {
     current = read_level();
     g_level.store(current, std::memory_order_relaxed);
   }

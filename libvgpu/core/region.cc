@@ -73,7 +73,8 @@ void Region::reset(const std::uint64_t* memory_limits, const RegionSettings& set
     region_->limit[i].store(memory_limits[i], std::memory_order_relaxed);
     region_->sm_limit[i].store(settings.sm_limit[i], std::memory_order_relaxed);
   }
-  for (abi::RegionSlot& slot : region_->slots) {
+  for (std::uint32_t i = 0; i < slots_in_use(); ++i) {
+    abi::RegionSlot& slot = region_->slots[i];
     if (slot.status.load(std::memory_order_relaxed) != 0) clear(slot);
   }
 }
@@ -91,21 +92,29 @@ void Region::name_device(unsigned device, const char* uuid) noexcept {
   }
 }
 
+// Slots beyond were never taken: most of the file's 2 MB is never looked at, and never brought into memory.
+std::uint32_t Region::slots_in_use() const noexcept {
+  const std::int32_t in_use = region_->slots_in_use.load(std::memory_order_acquire);
+  if (in_use < 0) return 0;
+  return static_cast<std::uint32_t>(in_use) < abi::kRegionSlots ? static_cast<std::uint32_t>(in_use)
+                                                                : abi::kRegionSlots;
+}
+
 void Region::attach(std::uint32_t slot, std::uint32_t pid, std::uint32_t host_pid) noexcept {
   if (slot >= abi::kRegionSlots) return;
+  std::int32_t in_use = region_->slots_in_use.load(std::memory_order_relaxed);
+  const auto wanted = static_cast<std::int32_t>(slot) + 1;
+  while (in_use < wanted && !region_->slots_in_use.compare_exchange_weak(in_use, wanted)) {
+  }
   abi::RegionSlot& mine = region_->slots[slot];
   clear(mine);
   mine.pid.store(static_cast<std::int32_t>(pid), std::memory_order_relaxed);
   mine.host_pid.store(static_cast<std::int32_t>(host_pid), std::memory_order_relaxed);
   mine.status.store(abi::kRegionRunning, std::memory_order_release);
-  std::int32_t in_use = region_->slots_in_use.load(std::memory_order_relaxed);
-  const auto wanted = static_cast<std::int32_t>(slot) + 1;
-  while (in_use < wanted && !region_->slots_in_use.compare_exchange_weak(in_use, wanted)) {
-  }
 }
 
 void Region::drop_dead(const abi::UsagePage& page) noexcept {
-  for (std::uint32_t i = 0; i < abi::kRegionSlots; ++i) {
+  for (std::uint32_t i = 0; i < slots_in_use(); ++i) {
     abi::RegionSlot& slot = region_->slots[i];
     if (slot.status.load(std::memory_order_relaxed) != 0 && abi::slot_pid(page.slots[i]) == 0) clear(slot);
   }

@@ -60,6 +60,8 @@ class Region {
   const std::atomic<std::uint64_t>* limits() const noexcept { return region_->limit; }
 
  private:
+  std::uint32_t slots_in_use() const noexcept;
+
   abi::HamiRegion* region_ = nullptr;
 };
 

@@ -26,16 +26,18 @@ static_assert(is_sorted(kNames), "keep functions.def sorted: look-up is a binary
 static_assert(sizeof(CudaDriver) == kNames.size() * sizeof(void*));
 
 const Row kRows[] = {
-#define HAMI_FN(symbol, since, ...) {#symbol, reinterpret_cast<void*>(&::symbol), since},
+#define HAMI_FN(symbol, since, ...) \
+  {#symbol, reinterpret_cast<void*>(&::symbol), since, symbol_hash(#symbol)},
 #define HAMI_FN_LAUNCH HAMI_FN
-#define HAMI_FN_DRIVER(symbol, since, ...) {#symbol, nullptr, since},
+#define HAMI_FN_DRIVER(symbol, since, ...) {#symbol, nullptr, since, symbol_hash(#symbol)},
 #include "libvgpu/cuda/functions.def"
 };
 
-constinit Library g_library{"libcuda.so.1", kRows, kNames.size(), &g_cuda};
+constinit LibraryState g_state = {};
+constexpr Library kLibrary{"libcuda.so.1", kRows, kNames.size(), &g_cuda, &g_state};
 
 }  // namespace
 
-Library& cuda_library() noexcept { return g_library; }
+const Library& cuda_library() noexcept { return kLibrary; }
 
 }  // namespace hami::vgpu

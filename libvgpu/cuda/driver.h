@@ -18,14 +18,19 @@ extern constinit CudaDriver g_cuda;
 // The newest CUDA version whose functions are all in our tables.
 inline constexpr int kCudaTableVersion = 13000;
 
-Library& cuda_library() noexcept;
+const Library& cuda_library() noexcept;
 
 // Calls the driver's own function: driver<&CudaDriver::cuMemAlloc_v2>(out, bytes).
 template <auto Function, typename... Args>
 CUresult driver(Args... args) noexcept {
-  if (!cuda_library().load()) return CUDA_ERROR_NOT_INITIALIZED;
-  const auto function = g_cuda.*Function;
-  return function != nullptr ? function(args...) : CUDA_ERROR_NOT_SUPPORTED;
+  // Published one by one: an address that is there may be called.
+  auto function = __atomic_load_n(&(g_cuda.*Function), __ATOMIC_ACQUIRE);
+  if (function == nullptr) [[unlikely]] {
+    if (!cuda_library().load()) return CUDA_ERROR_NOT_INITIALIZED;
+    function = __atomic_load_n(&(g_cuda.*Function), __ATOMIC_ACQUIRE);
+    if (function == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
+  }
+  return function(args...);
 }
 
 }  // namespace hami::vgpu

@@ -43,7 +43,7 @@ void* find_out(const char* symbol, void* address, int version, std::uint64_t fla
 // Our function in place of the driver's `address`; the address itself when we replace nothing there.
 void* translate(const char* symbol, void* address, int version, std::uint64_t flags) noexcept {
   if (is_idle_launch(symbol)) return address;
-  Library& library = cuda_library();
+  const Library& library = cuda_library();
   const Library::Known known = library.at(address);
   if (known.known) [[likely]]
     return known.hook != nullptr ? known.hook : address;

@@ -40,8 +40,8 @@ struct PacedDevice {
 constinit PacedDevice g_paced[abi::kMaxDevices];
 
 constexpr int kSeveral = -1;
-constexpr int kUnknown = -2;
-constinit std::atomic<int> g_only_device{kUnknown};
+constexpr int kUnknown = 0;
+constinit std::atomic<int> g_only_device{kUnknown};  // index + 1 when there is only one
 
 std::uint64_t read_clock(clockid_t clock) noexcept {
   timespec time = {};
@@ -192,14 +192,14 @@ bool is_idle_launch(const char* symbol) noexcept {
 
 int launch_device() noexcept {
   const int only = g_only_device.load(std::memory_order_relaxed);
-  if (only >= 0) [[likely]]
-    return only;
+  if (only > 0) [[likely]]
+    return only - 1;
   CUresult status = CUDA_SUCCESS;
   const int index = current_device_index(status);
   if (only == kSeveral || index < 0) return index;
   int count = 0;
   if (driver<&CudaDriver::cuDeviceGetCount>(&count) != CUDA_SUCCESS) return index;
-  g_only_device.store(count == 1 ? index : kSeveral, std::memory_order_relaxed);
+  g_only_device.store(count == 1 ? index + 1 : kSeveral, std::memory_order_relaxed);
   return index;
 }
 

@@ -6,11 +6,14 @@
 #include <cstdint>
 #include <cstring>
 
+#include "libvgpu/core/library.h"
+
 namespace hami::vgpu {
 namespace {
 
 struct Search {
   const char* symbol;
+  std::uint32_t hash;
   void* found;
 };
 
@@ -67,9 +70,7 @@ bool is_wanted(const Symbols& symbols, std::uint32_t index, const char* name) no
 
 // Layout: bucket count, first symbol, Bloom words, Bloom shift; Bloom filter; buckets; chains. The lowest bit
 // of a chain word ends a bucket.
-std::uint32_t find_gnu(const Symbols& symbols, const char* name) noexcept {
-  std::uint32_t hash = 5381;
-  for (const char* at = name; *at != '\0'; ++at) hash = hash * 33 + static_cast<unsigned char>(*at);
+std::uint32_t find_gnu(const Symbols& symbols, const char* name, std::uint32_t hash) noexcept {
   const std::uint32_t bucket_count = symbols.gnu_hash[0];
   const std::uint32_t first = symbols.gnu_hash[1];
   const std::uint32_t bloom_words = symbols.gnu_hash[2];
@@ -102,7 +103,7 @@ int visit(dl_phdr_info* object, std::size_t, void* data) noexcept {
   if (symbols.table == nullptr || symbols.names == nullptr) return 0;
   std::uint32_t index = 0;
   if (symbols.gnu_hash != nullptr) {
-    index = find_gnu(symbols, search.symbol);
+    index = find_gnu(symbols, search.symbol, search.hash);
   } else if (symbols.sysv_hash != nullptr) {
     index = find_sysv(symbols, search.symbol);
   }
@@ -113,8 +114,38 @@ int visit(dl_phdr_info* object, std::size_t, void* data) noexcept {
 
 }  // namespace
 
+struct ObjectSearch {
+  const void* address;
+  LoadedObject found;
+
+  static int visit(dl_phdr_info* object, std::size_t, void* data) noexcept {
+    auto& search = *static_cast<ObjectSearch*>(data);
+    if (!contains(*object, search.address)) return 0;
+    const Symbols symbols = read_symbols(*object);
+    search.found.path_ = object->dlpi_name;
+    search.found.base_ = object->dlpi_addr;
+    search.found.table_ = symbols.table;
+    search.found.names_ = symbols.names;
+    search.found.gnu_hash_ = symbols.gnu_hash;
+    return 1;
+  }
+};
+
+LoadedObject LoadedObject::at(const void* address) noexcept {
+  ObjectSearch search = {address, {}};
+  ::dl_iterate_phdr(ObjectSearch::visit, &search);
+  return search.found;
+}
+
+void* LoadedObject::find(const char* symbol, std::uint32_t hash) const noexcept {
+  if (table_ == nullptr || names_ == nullptr || gnu_hash_ == nullptr) return nullptr;
+  const Symbols symbols = {static_cast<const ElfW(Sym)*>(table_), names_, gnu_hash_, nullptr};
+  const std::uint32_t index = find_gnu(symbols, symbol, hash);
+  return index == 0 ? nullptr : reinterpret_cast<void*>(base_ + symbols.table[index].st_value);
+}
+
 void* find_in_other_objects(const char* symbol) noexcept {
-  Search search = {symbol, nullptr};
+  Search search = {symbol, symbol_hash(symbol), nullptr};
   ::dl_iterate_phdr(visit, &search);
   return search.found;
 }

@@ -1,10 +1,38 @@
 // Finds functions in loaded objects without dlsym, which is what we are replacing.
 #pragma once
 
+#include <cstdint>
+
 namespace hami::vgpu {
 
 // The address of the function `symbol` in the first loaded object that defines it and is not this library;
 // null when there is none. Any version of the symbol will do.
 void* find_in_other_objects(const char* symbol) noexcept;
+
+// One loaded object of the program, with the functions that it defines itself. Valid while it stays loaded.
+class LoadedObject {
+ public:
+  LoadedObject() noexcept = default;
+
+  // The object that holds `address`; one without a path when there is none, or when it lies in another of the
+  // loader's name spaces.
+  static LoadedObject at(const void* address) noexcept;
+
+  // The object's file; null when there is no object.
+  const char* path() const noexcept { return path_; }
+
+  // The address of a function that it defines; null when it does not, or has no table to find it by. `hash`
+  // is symbol_hash(symbol).
+  void* find(const char* symbol, std::uint32_t hash) const noexcept;
+
+ private:
+  friend struct ObjectSearch;
+
+  const char* path_ = nullptr;
+  std::uintptr_t base_ = 0;
+  const void* table_ = nullptr;  // of symbols
+  const char* names_ = nullptr;
+  const std::uint32_t* gnu_hash_ = nullptr;
+};
 
 }  // namespace hami::vgpu

@@ -29,7 +29,7 @@ void find_real() noexcept {
 }
 
 // Only names of functions in our tables go further; everything else costs a few comparisons.
-Library* library_of(const char* symbol) noexcept {
+const Library* library_of(const char* symbol) noexcept {
   if (symbol[0] == 'c' && symbol[1] == 'u') return &cuda_library();
   if (std::strncmp(symbol, "nvml", 4) == 0) return &nvml_library();
   return nullptr;
@@ -50,20 +50,20 @@ HamiAnswer missing(const char* symbol) noexcept {
 
 // The loader found `address` for a row of ours. It is replaced when it is the driver's function, in whatever
 // way it was reached; a function of the same name in another library is none of our business.
-HamiAnswer replace(Library& library, int index, void* address) noexcept {
+HamiAnswer replace(const Library& library, int index, void* address) noexcept {
   void* hook = library.row(index).hook;
   // Our own export is what the loader finds first in the global scope, with or without a driver behind it.
   const bool is_ours = address == hook;
   if (is_ours && (!library.load() || library.entry_point(index) == nullptr))
     return missing(library.row(index).symbol);
-  if (!is_ours && !library.load_from(address)) return kUndecided;
+  if (!is_ours && !library.load_from(address, index)) return kUndecided;
   if (mode() == Mode::off || is_idle_launch(library.row(index).symbol))
     return HamiAnswer{library.entry_point(index), 1};
   return HamiAnswer{hook, 1};
 }
 
 // Index of the row that `symbol` asks for when it is one that we replace; -1 otherwise.
-int replaced_row(void* handle, const char* symbol, Library*& library) noexcept {
+int replaced_row(void* handle, const char* symbol, const Library*& library) noexcept {
   // What comes after the caller in the chain of preloaded libraries has passed us already, or will.
   if (handle == RTLD_NEXT || symbol == nullptr) return -1;
   library = library_of(symbol);
@@ -103,7 +103,7 @@ void* real_dlsym(void* handle, const char* symbol) noexcept {
 
 HamiAnswer hami_find_hook(void* handle, const char* symbol) noexcept {
   using namespace hami::vgpu;
-  Library* library = nullptr;
+  const Library* library = nullptr;
   prepare();
   const int index = replaced_row(handle, symbol, library);
   if (index < 0) return kUndecided;
@@ -114,7 +114,7 @@ HamiAnswer hami_find_hook(void* handle, const char* symbol) noexcept {
 
 HamiAnswer hami_find_hook_versioned(void* handle, const char* symbol, const char* version) noexcept {
   using namespace hami::vgpu;
-  Library* library = nullptr;
+  const Library* library = nullptr;
   prepare();
   const int index = replaced_row(handle, symbol, library);
   if (index < 0) return kUndecided;

@@ -25,15 +25,17 @@ static_assert(is_sorted(kNames), "keep functions.def sorted: look-up is a binary
 static_assert(sizeof(NvmlDriver) == kNames.size() * sizeof(void*));
 
 const Row kRows[] = {
-#define HAMI_FN(symbol, since, ...) {#symbol, reinterpret_cast<void*>(&::symbol), since},
-#define HAMI_FN_DRIVER(symbol, since, ...) {#symbol, nullptr, since},
+#define HAMI_FN(symbol, since, ...) \
+  {#symbol, reinterpret_cast<void*>(&::symbol), since, symbol_hash(#symbol)},
+#define HAMI_FN_DRIVER(symbol, since, ...) {#symbol, nullptr, since, symbol_hash(#symbol)},
 #include "libvgpu/nvml/functions.def"
 };
 
-constinit Library g_library{"libnvidia-ml.so.1", kRows, kNames.size(), &g_nvml};
+constinit LibraryState g_state = {};
+constexpr Library kLibrary{"libnvidia-ml.so.1", kRows, kNames.size(), &g_nvml, &g_state};
 
 }  // namespace
 
-Library& nvml_library() noexcept { return g_library; }
+const Library& nvml_library() noexcept { return kLibrary; }
 
 }  // namespace hami::vgpu

@@ -15,14 +15,19 @@ struct NvmlDriver {
 
 extern constinit NvmlDriver g_nvml;
 
-Library& nvml_library() noexcept;
+const Library& nvml_library() noexcept;
 
 // Calls NVML's own function: nvml<&NvmlDriver::nvmlDeviceGetUUID>(device, text, length).
 template <auto Function, typename... Args>
 nvmlReturn_t nvml(Args... args) noexcept {
-  if (!nvml_library().load()) return NVML_ERROR_UNINITIALIZED;
-  const auto function = g_nvml.*Function;
-  return function != nullptr ? function(args...) : NVML_ERROR_FUNCTION_NOT_FOUND;
+  // Published one by one: an address that is there may be called.
+  auto function = __atomic_load_n(&(g_nvml.*Function), __ATOMIC_ACQUIRE);
+  if (function == nullptr) [[unlikely]] {
+    if (!nvml_library().load()) return NVML_ERROR_UNINITIALIZED;
+    function = __atomic_load_n(&(g_nvml.*Function), __ATOMIC_ACQUIRE);
+    if (function == nullptr) return NVML_ERROR_FUNCTION_NOT_FOUND;
+  }
+  return function(args...);
 }
 
 }  // namespace hami::vgpu
