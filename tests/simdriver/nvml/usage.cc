@@ -17,7 +17,7 @@ nvmlReturn_t memory_now(nvmlDevice_t handle, MemoryNow& out) {
   NVML_DEVICE(found, handle);
   if (found.state->options.memory_info == 0) return NVML_ERROR_NOT_SUPPORTED;
   const Guard guard(*found.state);
-  collect_dead(*found.state, kNobody);
+  if (found.state->options.reap_on_query != 0) collect_dead(*found.state, kNobody);
   out.total = found.device->total_bytes;
   out.reserved = found.device->reserved_bytes;
   out.used = found.device->used;

@@ -71,7 +71,7 @@ constexpr NumberKey<Options> kOptionNumbers[] = {
     {"check_nodes", &Options::check_nodes},   {"exact", &Options::exact},
     {"process_list", &Options::process_list}, {"memory_info", &Options::memory_info},
     {"utilization", &Options::utilization},   {"virtual_clock", &Options::virtual_clock},
-    {"pid_offset", &Options::pid_offset},
+    {"pid_offset", &Options::pid_offset},     {"reap_on_query", &Options::reap_on_query},
 };
 constexpr BytesKey<Options> kOptionBytes[] = {{"sample_period_ms", &Options::sample_period_ns, 1000000}};
 constexpr NumberKey<Device> kDeviceNumbers[] = {
@@ -210,8 +210,8 @@ bool parse_config(const char* text, State& state, char* error, std::size_t error
   state.options = {};
   snprintf(state.options.driver_version, sizeof state.options.driver_version, "550.90.07");
   state.options.cuda_version = 12040;
-  state.options.exact = state.options.process_list = state.options.memory_info = state.options.utilization =
-      1;
+  state.options.exact = state.options.process_list = state.options.memory_info = 1;
+  state.options.utilization = state.options.reap_on_query = 1;
   state.options.sample_period_ns = 167000000;  // 1/6 s
 
   char* copy = strdup(text);

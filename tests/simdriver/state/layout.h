@@ -35,11 +35,13 @@ struct Options {
   // Every allocation is recorded here at once, not only whole blocks; for tests that look at peaks. Costs a
   // lock a call.
   std::uint32_t exact;
-  std::uint32_t process_list;      // 0: NVML lists no process, as in some virtual machines
-  std::uint32_t memory_info;       // 0: NVML memory queries answer NOT_SUPPORTED (unified memory)
-  std::uint32_t utilization;       // 0: NVML process utilisation answers NOT_FOUND
-  std::uint32_t virtual_clock;     // 1: time passes only by sim_advance_clock()
-  std::uint32_t pid_offset;        // NVML shows pid + this: emulates a PID namespace without one
+  std::uint32_t process_list;   // 0: NVML lists no process, as in some virtual machines
+  std::uint32_t memory_info;    // 0: NVML memory queries answer NOT_SUPPORTED (unified memory)
+  std::uint32_t utilization;    // 0: NVML process utilisation answers NOT_FOUND
+  std::uint32_t virtual_clock;  // 1: time passes only by sim_advance_clock()
+  std::uint32_t pid_offset;     // NVML shows pid + this: emulates a PID namespace without one
+  // 0: NVML memory queries do not look for dead processes first, which takes system calls; for measurements.
+  std::uint32_t reap_on_query;
   std::uint64_t sample_period_ns;  // NVML utilisation: how long one sample is
 };
 
