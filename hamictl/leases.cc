@@ -3,6 +3,7 @@
 #include "oci-config/base/log.h"
 #include "oci-config/base/text.h"
 #include "runtime-shim/state/ledger.h"
+#include "runtime-shim/subdevices.h"
 
 namespace hami::hamictl {
 
@@ -32,6 +33,31 @@ std::string json_row(const state::Lease& lease, const state::Holding& holding) {
                     ",\"cores\":", std::to_string(holding.cores.value), "}\n"});
 }
 
+// Warnings about slices that vendors' drivers still have.
+std::string reclaimed(const std::string& state_dir) {
+  std::string out;
+  for (const auto& problem : shim::reclaim_subdevices(state_dir))
+    out += text::cat({"warning: ", problem, "\n"});
+  return out;
+}
+
+// The key of the lease that was ended.
+Result<std::string> end_lease(const std::string& state_dir, const std::string& name) {
+  HAMI_TRY(auto ledger, state::Ledger::open(state_dir));
+  for (const auto& lease : ledger.leases()) {
+    if (lease.key != name && lease.container_id != name) continue;
+    if (!state::is_stale(lease)) {
+      return fail(Errc::denied, text::cat({"release ", text::quote(name), ": its container is still there"}),
+                  "delete the container; its slice comes back by itself");
+    }
+    const std::string key = lease.key;  // release() changes the list we look at
+    HAMI_CHECK(ledger.release(key));
+    return key;
+  }
+  return fail(Errc::not_found, text::cat({"release ", text::quote(name), ": no such lease"}),
+              "see hamictl ps");
+}
+
 }  // namespace
 
 Result<std::string> list_leases(const std::string& state_dir, bool json) {
@@ -50,27 +76,19 @@ Result<std::string> list_leases(const std::string& state_dir, bool json) {
 }
 
 Result<std::string> release_stale(const std::string& state_dir) {
-  HAMI_TRY(auto ledger, state::Ledger::open(state_dir));
-  HAMI_TRY(const auto ended, ledger.release_stale());
   std::string out;
-  for (const auto& key : ended) out += text::cat({"released ", key, "\n"});
-  return out.empty() ? "no stale lease\n" : out;
+  {
+    HAMI_TRY(auto ledger, state::Ledger::open(state_dir));
+    HAMI_TRY(const auto ended, ledger.release_stale());
+    for (const auto& key : ended) out += text::cat({"released ", key, "\n"});
+  }
+  if (out.empty()) out = "no stale lease\n";
+  return out + reclaimed(state_dir);
 }
 
 Result<std::string> release_one(const std::string& state_dir, const std::string& name) {
-  HAMI_TRY(auto ledger, state::Ledger::open(state_dir));
-  for (const auto& lease : ledger.leases()) {
-    if (lease.key != name && lease.container_id != name) continue;
-    if (!state::is_stale(lease)) {
-      return fail(Errc::denied, text::cat({"release ", text::quote(name), ": its container is still there"}),
-                  "delete the container; its slice comes back by itself");
-    }
-    const std::string key = lease.key;  // release() changes the list we look at
-    HAMI_CHECK(ledger.release(key));
-    return text::cat({"released ", key, "\n"});
-  }
-  return fail(Errc::not_found, text::cat({"release ", text::quote(name), ": no such lease"}),
-              "see hamictl ps");
+  HAMI_TRY(const std::string key, end_lease(state_dir, name));
+  return text::cat({"released ", key, "\n", reclaimed(state_dir)});
 }
 
 }  // namespace hami::hamictl

@@ -6,6 +6,7 @@
 
 #include "oci-config/base/text.h"
 #include "runtime-shim/plan.h"
+#include "vendors/subdevice.h"
 
 namespace hami::hamictl {
 
@@ -95,7 +96,8 @@ class Trial {
     HAMI_TRY(auto inventory, vendors::discover(recipe_, config_.roots));
     std::vector<shim::VendorNode> nodes;
     nodes.push_back({recipe_, std::move(inventory)});
-    HAMI_TRY(const auto allocation, shim::allocate(*request, nodes, leases_, config_.policy));
+    HAMI_TRY(auto allocation, shim::allocate(*request, nodes, leases_, config_.policy));
+    HAMI_CHECK(number_subdevices(nodes.front(), allocation));
     shim::Container container;
     container.key = "container";
     container.dir = node_.directory() + "/run/hami/containers/container";
@@ -114,6 +116,18 @@ class Trial {
   }
 
  private:
+  // As if the driver had made the slices: the first of a device has the first number, and so on.
+  Result<> number_subdevices(const shim::VendorNode& node, shim::Allocation& allocation) const {
+    if (recipe_.slice.subdevice.list.empty()) return {};
+    for (auto& grant : allocation.vendors.front().grants) {
+      if (!grant.is_slice()) continue;
+      HAMI_TRY(const auto plan,
+               vendors::plan_subdevice(recipe_, node.inventory, shim::slice_of(grant), config_.roots));
+      grant.subdevice = plan.first + grant.holding.slot;
+    }
+    return {};
+  }
+
   const vendors::Recipe& recipe_;
   const RecipeNode& node_;
   shim::Config config_;

@@ -20,6 +20,7 @@
 #include "runtime-shim/create.h"
 #include "runtime-shim/own_log.h"
 #include "runtime-shim/precreate.h"
+#include "runtime-shim/subdevices.h"
 
 namespace {
 
@@ -37,22 +38,44 @@ hami::Result<> prepare_container(const Options& options, Profile profile, Stage 
   return hami::hook::create_container(stage, options.plan, state, options.root);
 }
 
+int finish(const hami::Result<>& result, std::string_view doing, const std::string& log) {
+  if (result) return EXIT_SUCCESS;
+  hami::Error error = result.error();
+  hami::report({"hami-hook", log, hami::LogFormat::text}, std::move(error).within(doing));
+  return EXIT_FAILURE;
+}
+
 // Takes the container state whether it is needed or not: crun dies of SIGPIPE when a hook ends before crun
 // has written it.
 void drain_state() {
   static_cast<void>(hami::files::read_all(STDIN_FILENO, "stdin", hami::oci::kMaxStateBytes));
 }
 
+// What drivers made for containers that are gone needs the vendors' programs, which no confinement fits.
+hami::Result<> confine_release(const std::string& state_dir) {
+  if (hami::shim::has_subdevices(state_dir)) return {};
+  return hami::hook::confine(Profile::release);
+}
+
+void reclaim(const std::string& state_dir) {
+  for (const std::string& problem : hami::shim::reclaim_subdevices(state_dir))
+    static_cast<void>(finish(hami::fail(hami::Errc::io, problem), "release", {}));
+}
+
 hami::Result<> release_lease(const Options& options) {
   drain_state();
-  HAMI_CHECK(hami::hook::confine(Profile::release));
-  return hami::hook::release(options.key, options.state_dir);
+  HAMI_CHECK(confine_release(options.state_dir));
+  HAMI_CHECK(hami::hook::release(options.key, options.state_dir));
+  reclaim(options.state_dir);
+  return {};
 }
 
 hami::Result<> release_by_state(const Options& options) {
-  HAMI_CHECK(hami::hook::confine(Profile::release));
+  HAMI_CHECK(confine_release(options.state_dir));
   HAMI_TRY(const std::string state, hami::files::read_all(STDIN_FILENO, "stdin", hami::oci::kMaxStateBytes));
-  return hami::hook::release_container(state, options.state_dir);
+  HAMI_CHECK(hami::hook::release_container(state, options.state_dir));
+  reclaim(options.state_dir);
+  return {};
 }
 
 hami::Result<> write_out(std::string_view text) {
@@ -85,13 +108,6 @@ std::string log_beside(const std::string& plan) {
   const std::string directory = hami::files::dir_name(plan);
   if (plan.empty() || ::faccessat(AT_FDCWD, directory.c_str(), W_OK, AT_EACCESS) != 0) return {};
   return directory + "/hook.log";
-}
-
-int finish(const hami::Result<>& result, std::string_view doing, const std::string& log) {
-  if (result) return EXIT_SUCCESS;
-  hami::Error error = result.error();
-  hami::report({"hami-hook", log, hami::LogFormat::text}, std::move(error).within(doing));
-  return EXIT_FAILURE;
 }
 
 int run(const Options& options, const std::string& config_file) {

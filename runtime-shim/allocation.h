@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,10 @@ namespace hami::shim {
 struct Grant {
   std::size_t device = 0;  // position in Inventory::devices
   std::string uuid;
-  Bytes memory_limit;      // 0: no limit
-  Percent core_limit;      // 0: no limit
-  state::Holding holding;  // what the ledger records
+  Bytes memory_limit;                        // 0: no limit
+  Percent core_limit;                        // 0: no limit
+  state::Holding holding;                    // what the ledger records
+  std::optional<std::uint32_t> subdevice{};  // number of what the driver made for it
   friend bool operator==(const Grant&, const Grant&) = default;
 
   // Something of the device must be held back from the container.

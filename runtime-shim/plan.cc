@@ -43,11 +43,7 @@ Result<> require_library(const std::string& path) {
 std::vector<vendors::Slice> slices_of(const VendorAllocation& allocation) {
   std::vector<vendors::Slice> slices;
   slices.reserve(allocation.grants.size());
-  for (const Grant& grant : allocation.grants) {
-    slices.push_back({static_cast<std::uint32_t>(grant.device), grant.memory_limit, grant.core_limit,
-                      grant.holding.exclusive && !grant.is_slice(), grant.holding.slot,
-                      grant.holding.parts_low, grant.holding.parts_high});
-  }
+  for (const Grant& grant : allocation.grants) slices.push_back(slice_of(grant));
   return slices;
 }
 
@@ -241,6 +237,17 @@ Result<> add_vendor(const VendorRequest& request, const VendorAllocation& alloca
 }
 
 }  // namespace
+
+vendors::Slice slice_of(const Grant& grant) {
+  return {static_cast<std::uint32_t>(grant.device),
+          grant.memory_limit,
+          grant.core_limit,
+          grant.holding.exclusive && !grant.is_slice(),
+          grant.holding.slot,
+          grant.holding.parts_low,
+          grant.holding.parts_high,
+          grant.subdevice};
+}
 
 Result<Plan> make_plan(const Request& request, const Allocation& allocation,
                        const std::vector<VendorNode>& node, const Container& container,

@@ -14,6 +14,7 @@
 #include "runtime-shim/config.h"
 #include "runtime-shim/image.h"
 #include "vendors/hook_plan.h"
+#include "vendors/render.h"
 
 namespace hami::shim {
 
@@ -36,6 +37,9 @@ struct Plan {
   std::vector<std::string> files;       // contents of file0, file1, … in the container's directory
   std::string preload;                  // content of the container's /etc/ld.so.preload, with a slice only
 };
+
+// The grant as the recipe engine takes it.
+[[nodiscard]] vendors::Slice slice_of(const Grant& grant);
 
 // Reads host files below the recipes' roots, writes nothing. `node` has one entry per vendor of the request.
 // Fails with denied when the slice could not be held in this image and policy refuses such containers, with

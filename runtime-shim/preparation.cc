@@ -17,6 +17,7 @@
 #include "runtime-shim/scheduled.h"
 #include "runtime-shim/state/claims.h"
 #include "runtime-shim/state/liveness.h"
+#include "runtime-shim/subdevices.h"
 #include "vendors/recipe_cache.h"
 
 namespace hami::shim {
@@ -59,6 +60,7 @@ bool is_scheduled(const VendorRequest& vendor) { return vendor.scheduled.has_val
 Preparation::~Preparation() {
   if (key_.empty()) return;
   if (auto ledger = state::Ledger::open(config_.roots.state_dir)) (void)ledger->release(key_);
+  if (has_driver_slices()) (void)reclaim_subdevices(config_.roots.state_dir);
 }
 
 Result<std::optional<Request>> Preparation::request_of(const oci::ContainerView& view) {
@@ -75,8 +77,10 @@ Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView
   HAMI_TRY(const auto reader, reader_group(view));
   name_container(std::move(view));
   HAMI_CHECK(discover(request));
-  HAMI_TRY(const Allocation allocation, reserve(request));
+  reclaim();
+  HAMI_TRY(Allocation allocation, reserve(request));
   key_ = container_.key;
+  HAMI_CHECK(make_subdevices(allocation));
 
   for (std::size_t i = 0; i < node_.size(); ++i) {
     HAMI_CHECK(check_requirements(container_.view, allocation.vendors[i], node_[i]));
@@ -119,6 +123,46 @@ bool Preparation::is_prepared() const {
   });
 }
 
+bool Preparation::has_driver_slices() const {
+  return std::any_of(node_.begin(), node_.end(),
+                     [](const VendorNode& node) { return !node.recipe.slice.subdevice.list.empty(); });
+}
+
+// What containers that are gone left with the drivers would be in the way. What cannot be destroyed now
+// counts as held.
+void Preparation::reclaim() {
+  if (!has_driver_slices() || !has_subdevices(config_.roots.state_dir)) return;
+  if (auto ledger = state::Ledger::open(config_.roots.state_dir)) (void)ledger->release_stale();
+  for (const std::string& problem : reclaim_subdevices(config_.roots.state_dir))
+    append_log(config_.log, "warning", problem);
+}
+
+// What the ledger knows, and what drivers still have though its lease has ended.
+std::vector<state::Lease> Preparation::held(const state::Ledger& ledger) const {
+  std::vector<state::Lease> leases = ledger.leases();
+  if (!has_driver_slices()) return leases;
+  for (state::SubdeviceRecord& record : subdevices_left(config_.roots.state_dir, leases)) {
+    leases.emplace_back().holdings.push_back(std::move(record.holding));
+  }
+  return leases;
+}
+
+// Has the vendors' drivers make the slices that they make.
+Result<> Preparation::make_subdevices(Allocation& allocation) {
+  for (std::size_t i = 0; i < node_.size(); ++i) {
+    const vendors::Recipe& recipe = node_[i].recipe;
+    if (recipe.slice.subdevice.list.empty()) continue;
+    for (Grant& grant : allocation.vendors[i].grants) {
+      if (!grant.is_slice()) continue;
+      HAMI_TRY(const auto plan,
+               vendors::plan_subdevice(recipe, node_[i].inventory, slice_of(grant), config_.roots));
+      HAMI_TRY(auto subdevices, Subdevices::open(config_.roots.state_dir));
+      HAMI_TRY(grant.subdevice, subdevices.create(lease_, grant.holding, plan));
+    }
+  }
+  return {};
+}
+
 // What schedulers decided for this container, by what it shows; its claim is durable before its lease.
 Result<> Preparation::obey_schedulers(Request& request) {
   if (std::none_of(request.vendors.begin(), request.vendors.end(), is_scheduled)) return {};
@@ -150,13 +194,14 @@ Result<Allocation> Preparation::reserve(Request& request) {
   HAMI_CHECK(refuse_second_lease(ledger));
   HAMI_CHECK(ledger.release_stale(kStaleChecks));
   HAMI_CHECK(obey_schedulers(request));
-  auto allocation = allocate(request, node_, ledger.leases(), config_.policy);
+  auto allocation = allocate(request, node_, held(ledger), config_.policy);
   if (!allocation && allocation.error().code == Errc::exhausted) {
     HAMI_CHECK(ledger.release_stale());
-    allocation = allocate(request, node_, ledger.leases(), config_.policy);
+    allocation = allocate(request, node_, held(ledger), config_.policy);
   }
   if (!allocation) return allocation;
-  HAMI_CHECK(ledger.commit(lease(request, *allocation)));
+  lease_ = lease(request, *allocation);
+  HAMI_CHECK(ledger.commit(lease_));
   return allocation;
 }
 

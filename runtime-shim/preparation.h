@@ -58,11 +58,16 @@ class Preparation {
   Result<> obey_schedulers(Request& request);
   Result<Allocation> reserve(Request& request);
   Result<> refuse_second_lease(state::Ledger& ledger);
+  [[nodiscard]] bool has_driver_slices() const;
+  void reclaim();
+  [[nodiscard]] std::vector<state::Lease> held(const state::Ledger& ledger) const;
+  Result<> make_subdevices(Allocation& allocation);
   [[nodiscard]] state::Lease lease(const Request& request, const Allocation& allocation) const;
 
   const Config& config_;
   ContainerName name_;
   std::string key_;  // of the lease that is ours to give back
+  state::Lease lease_;
   Container container_;
   std::vector<vendors::Recipe> recipes_;
   std::vector<VendorNode> node_;

@@ -40,7 +40,7 @@ std::int64_t now_ms() {
 }
 
 // In the child, between fork and exec: system calls only.
-[[noreturn]] void become(const char* program, char* const* argv, int out, int err, pid_t parent) {
+[[noreturn]] void become(const char* program, char* const* argv, int in, int out, int err, pid_t parent) {
   static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
   static char locale[] = "LC_ALL=C";
   char* const env[] = {path, locale, nullptr};
@@ -50,9 +50,9 @@ std::int64_t now_ms() {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (null < 0 || ::chdir("/") != 0) ::_exit(127);
-  ::dup2(null, 0);
+  const int input = in >= 0 ? in : ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (input < 0 || ::chdir("/") != 0) ::_exit(127);
+  ::dup2(input, 0);
   ::dup2(out, 1);
   ::dup2(err, 2);
   ::syscall(SYS_close_range, 3U, ~0U, 0U);
@@ -141,7 +141,7 @@ std::string last_line(std::string_view text) {
 }  // namespace
 
 Result<std::string> run_probe(const std::string& program, const std::vector<std::string>& args,
-                              int timeout_ms) {
+                              int timeout_ms, int input) {
   if (::access(program.c_str(), X_OK) != 0) {
     auto error = fail_errno("run", program, "install it, or name it in the configuration");
     error.value().code = Errc::not_found;
@@ -160,7 +160,7 @@ Result<std::string> run_probe(const std::string& program, const std::vector<std:
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno("start", program);
-  if (pid == 0) become(program.c_str(), argv.data(), out.write.get(), err.write.get(), parent);
+  if (pid == 0) become(program.c_str(), argv.data(), input, out.write.get(), err.write.get(), parent);
   Child child(pid);
   out.write.reset();
   err.write.reset();

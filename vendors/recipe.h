@@ -339,6 +339,33 @@ struct SliceTemplate {
   friend bool operator==(const SliceTemplate&, const SliceTemplate&) = default;
 };
 
+// One thing that the vendor's driver is told to do, by a short-lived process of its own.
+struct DriverCall {
+  enum class Kind { none, library, write, tool };
+  Kind kind = Kind::none;
+  std::string adapter;                 // library: its shape: "dcmi", "cndev"
+  std::vector<std::string> names;      // library, tool: file names, the first that the node has
+  std::string path;                    // write: template of a host path
+  std::vector<std::string> arguments;  // templates; write: one, which is what is written
+  friend bool operator==(const DriverCall&, const DriverCall&) = default;
+};
+
+// A slice that the driver makes before the container starts and destroys after it: a subdevice, known by a
+// number. In `destroy`, and in `create` when we choose the number, ${slice.subdevice} is that number.
+struct SubdeviceRules {
+  std::string list;  // template of a host path; '*' is the number of a subdevice that is there
+  // The numbers we choose from: the device's field × factor + first, and so many from there. No count: the
+  // driver chooses.
+  std::string field;
+  std::uint32_t factor = 0;
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+  DriverCall create;
+  DriverCall destroy;
+  std::string hint;  // what to do on the node when the driver makes none
+  friend bool operator==(const SubdeviceRules&, const SubdeviceRules&) = default;
+};
+
 // How a part of a device is made.
 struct SliceRules {
   SliceMechanism mechanism = SliceMechanism::none;
@@ -356,6 +383,7 @@ struct SliceRules {
   bool single_device = false;        // a container has a slice of one device only
   bool equal_sizes = false;          // all slices of a device have the same memory
   std::string disable_env;           // a container asks with it to be left uncontrolled; policy decides
+  SubdeviceRules subdevice;          // no list: the driver makes nothing
   friend bool operator==(const SliceRules&, const SliceRules&) = default;
 };
 

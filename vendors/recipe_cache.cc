@@ -21,7 +21,7 @@ namespace hami::vendors {
 namespace {
 
 // Changes with every change of a type below.
-constexpr std::string_view kFormat = "hami recipes 1\n";
+constexpr std::string_view kFormat = "hami recipes 2\n";
 constexpr std::size_t kMaxCacheBytes = 16U << 20U;
 constexpr std::uint32_t kMaxItems = 100'000;
 // A file changed twice within the clock's tick keeps its stamp, so what is this fresh is not kept. Seconds.
@@ -280,9 +280,18 @@ void members(A& a, SliceTemplate& v) {
   a(v.name, v.memory, v.cores, v.models);
 }
 template <typename A>
+void members(A& a, DriverCall& v) {
+  a(v.kind, v.adapter, v.names, v.path, v.arguments);
+}
+template <typename A>
+void members(A& a, SubdeviceRules& v) {
+  a(v.list, v.field, v.factor, v.first, v.count, v.create, v.destroy, v.hint);
+}
+template <typename A>
 void members(A& a, SliceRules& v) {
   a(v.mechanism, v.enforced, v.memory_unit, v.rounding, v.memory_tiers, v.templates, v.default_cores,
-    v.core_steps, v.core_steps_field, v.max_per_device, v.single_device, v.equal_sizes, v.disable_env);
+    v.core_steps, v.core_steps_field, v.max_per_device, v.single_device, v.equal_sizes, v.disable_env,
+    v.subdevice);
 }
 template <typename A>
 void members(A& a, MemoryResource& v) {

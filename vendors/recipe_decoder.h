@@ -103,7 +103,9 @@ class Decoder {
   void capabilities(const yaml::Node& node, Capabilities& out);
   void gates(const yaml::Node& node, std::map<std::string, Gate>& out);
   void neutralize(const yaml::Node& node, Neutralize& out);
-  void slice(const yaml::Node& node, SliceRules& out);
+  void slice(const yaml::Node& node, const Recipe& recipe, SliceRules& out);
+  void subdevice(const yaml::Node& node, const Recipe& recipe, SubdeviceRules& out);
+  void driver_call(const yaml::Node& node, const Scope& scope, DriverCall& out);
   void slice_templates(const yaml::Node& node, std::vector<SliceTemplate>& out);
   void resources(const yaml::Node& node, Resources& out);
   void memory_resource(const yaml::Node& node, MemoryResource& out);

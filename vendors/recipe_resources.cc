@@ -46,7 +46,75 @@ void Decoder::slice_templates(const yaml::Node& node, std::vector<SliceTemplate>
   });
 }
 
-void Decoder::slice(const yaml::Node& node, SliceRules& out) {
+void Decoder::driver_call(const yaml::Node& node, const Scope& scope, DriverCall& out) {
+  const auto kind_of = [&out](DriverCall::Kind kind) { out.kind = kind; };
+  out = {};
+  object(node,
+         {
+             {"library",
+              [&](const auto& n) {
+                kind_of(DriverCall::Kind::library);
+                words(n, out.names);
+              }},
+             {"adapter",
+              [&](const auto& n) {
+                choice<std::string>(n, out.adapter, {{"dcmi", "dcmi"}, {"cndev", "cndev"}});
+              }},
+             {"tool",
+              [&](const auto& n) {
+                kind_of(DriverCall::Kind::tool);
+                words(n, out.names);
+              }},
+             {"write",
+              [&](const auto& n) {
+                kind_of(DriverCall::Kind::write);
+                template_text(n, out.path, scope, Use::host_path);
+                if (!error_ && !out.path.starts_with("${root.sys}/"))
+                  refuse(n.at, "a driver's file must be below ${root.sys}");
+              }},
+             {"arguments", [&](const auto& n) { templates(n, out.arguments, scope, Use::text); }, required},
+         });
+  if (error_) return;
+  const int ways =
+      (node.find("library") != nullptr) + (node.find("tool") != nullptr) + (node.find("write") != nullptr);
+  if (ways != 1) return refuse(node.at, "expected exactly one of library, tool, write");
+  if ((out.kind == DriverCall::Kind::library) == out.adapter.empty())
+    return refuse(node.at, "library and adapter belong together");
+  if (out.kind == DriverCall::Kind::write && out.arguments.size() != 1)
+    refuse(node.at, "write takes one argument: the text");
+}
+
+void Decoder::subdevice(const yaml::Node& node, const Recipe& recipe, SubdeviceRules& out) {
+  Scope scope = slice_scope(recipe);
+  scope["slice.subdevice"] = ValueType::number;
+  object(node, {
+                   {"list", [&](const auto& n) { pattern(n, scope, out.list); }, required},
+                   {"numbers",
+                    [&](const auto& n) {
+                      object(n, {{"field", [&](const auto& v) { word(v, out.field); }, required},
+                                 {"factor", [&](const auto& v) { number(v, out.factor, 1024); }, required},
+                                 {"first", [&](const auto& v) { number(v, out.first, 1U << 20U); }, required},
+                                 {"count", [&](const auto& v) { number(v, out.count, 1024); }, required}});
+                    }},
+                   {"create", [&](const auto& n) { driver_call(n, scope, out.create); }, required},
+                   {"destroy", [&](const auto& n) { driver_call(n, scope, out.destroy); }, required},
+                   {"hint", [&](const auto& n) { string(n, out.hint); }},
+               });
+  if (error_) return;
+  if (out.list.find('*') == std::string::npos)
+    return refuse(node.at, "list needs a '*' for the number of a subdevice");
+  const auto field = scope.find("dev." + out.field);
+  if (!out.field.empty() && (field == scope.end() || field->second != ValueType::number))
+    return refuse(node.at, text::cat({text::quote(out.field, 60), " is not a number of the devices"}));
+  const auto& told = out.create.arguments;
+  const bool needs_number = std::any_of(told.begin(), told.end(), [](const std::string& argument) {
+    return argument.find("${slice.subdevice}") != std::string::npos;
+  });
+  if (needs_number && out.count == 0)
+    refuse(node.at, "create is told ${slice.subdevice}, but there are no numbers to choose from");
+}
+
+void Decoder::slice(const yaml::Node& node, const Recipe& recipe, SliceRules& out) {
   object(node, {
                    {"mechanism",
                     [&](const auto& n) {
@@ -77,6 +145,7 @@ void Decoder::slice(const yaml::Node& node, SliceRules& out) {
                    {"maxPerDevice", [&](const auto& n) { number(n, out.max_per_device, 100'000); }},
                    {"singleDevice", [&](const auto& n) { boolean(n, out.single_device); }},
                    {"equalSizes", [&](const auto& n) { boolean(n, out.equal_sizes); }},
+                   {"subdevice", [&](const auto& n) { subdevice(n, recipe, out.subdevice); }},
                    {"disableEnv", [&](const auto& n) { env_name(n, out.disable_env); }},
                });
 }

@@ -57,7 +57,7 @@ Scope device_scope(const Recipe& recipe) {
 Scope slice_scope(const Recipe& recipe) {
   Scope scope = device_scope(recipe);
   for (const char* name : {"slice.memory_mib", "slice.memory_bytes", "slice.memory_gib", "slice.cores",
-                           "slice.core_steps", "slice.slot"})
+                           "slice.core_steps", "slice.slot", "slice.subdevice", "slice.percent"})
     scope[name] = ValueType::number;
   for (const char* name : {"slice.mask_low", "slice.mask_high"}) scope[name] = ValueType::hex;
   scope["slice.core_list"] = ValueType::text;
@@ -83,7 +83,7 @@ void Decoder::recipe(const yaml::Node& root, Recipe& recipe) {
                    {"devices", [&](const auto& n) { devices(n, recipe, recipe.devices); }},
                    {"request", [&](const auto& n) { request(n, recipe.request); }},
                    {"resources", [&](const auto& n) { resources(n, recipe.resources); }},
-                   {"slice", [&](const auto& n) { slice(n, recipe.slice); }},
+                   {"slice", [&](const auto& n) { slice(n, recipe, recipe.slice); }},
                    {"support", [&](const auto& n) { support(n, recipe.support); }},
                    {"tests", ignore},
                    {"neutralize", [&](const auto& n) { neutralize(n, recipe.neutralize); }},

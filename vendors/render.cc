@@ -5,6 +5,7 @@
 #include "oci-config/base/files.h"
 #include "oci-config/base/text.h"
 #include "vendors/renderer.h"
+#include "vendors/slice_variables.h"
 
 namespace hami::vendors {
 
@@ -39,30 +40,6 @@ oci::EnvEdit::Op to_edit(EnvRule::Op op) {
       return oci::EnvEdit::Op::unset;
   }
   return oci::EnvEdit::Op::set;
-}
-
-// Numbers of the parts of compute that a slice has.
-std::vector<std::uint32_t> parts_of(const Slice& slice) {
-  std::vector<std::uint32_t> parts;
-  for (std::uint32_t i = 0; i < 128; ++i) {
-    const std::uint64_t word = i < 64 ? slice.parts_low : slice.parts_high;
-    if (((word >> (i % 64)) & 1U) != 0) parts.push_back(i);
-  }
-  return parts;
-}
-
-// "4-7,9" for 0 to 3 and 5 on top of `base`.
-std::string listed(const std::vector<std::uint32_t>& parts, std::uint32_t base) {
-  std::vector<std::string> runs;
-  for (std::size_t i = 0; i < parts.size();) {
-    std::size_t end = i;
-    while (end + 1 < parts.size() && parts[end + 1] == parts[end] + 1) ++end;
-    runs.push_back(i == end
-                       ? text::number(base + parts[i])
-                       : text::cat({text::number(base + parts[i]), "-", text::number(base + parts[end])}));
-    i = end + 1;
-  }
-  return text::join(runs, ",");
 }
 
 template <typename T>
@@ -121,27 +98,8 @@ Result<> Renderer::block(const Block& block, const std::vector<const Slice*>& sl
 }
 
 void Renderer::enter(const Slice& slice, std::size_t ordinal) {
-  const Device& device = inventory_.devices[slice.device_index];
-  auto& variables = conditions_.variables;
-  for (const auto& [name, value] : device.fields) variables["dev." + name] = value;
-  variables["dev.index"] = text::number(device.index);
-  variables["dev.ordinal"] = text::number(ordinal);
-  variables["dev.uuid"] = device.uuid;
-  variables["dev.model"] = device.model;
-  variables["dev.memory_mib"] = text::number(device.memory.whole_mib());
-  variables["slice.memory_bytes"] = text::number(slice.memory.value);
-  variables["slice.memory_mib"] = text::number(slice.memory.whole_mib());
-  variables["slice.cores"] = text::number(slice.cores.value);
-  variables["slice.whole"] = slice.whole ? "true" : "false";
-  variables["slice.memory_gib"] = text::number((slice.memory.whole_mib() + 1023) / 1024);
-  variables["slice.slot"] = text::number(slice.slot);
-  if (const auto* made = template_of(recipe_.slice, device, slice.memory))
-    variables["slice.template"] = made->name;
-  const auto parts = parts_of(slice);
-  variables["slice.core_steps"] = text::number(parts.size());
-  variables["slice.core_list"] = listed(parts, 0);
-  variables["slice.mask_low"] = "0x" + text::hex64(slice.parts_low);
-  variables["slice.mask_high"] = "0x" + text::hex64(slice.parts_high);
+  add_slice_variables(conditions_.variables, recipe_.slice, inventory_.devices[slice.device_index], slice,
+                      ordinal);
 }
 
 void Renderer::enter_all(const std::vector<const Slice*>& slices) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct Slice {
   std::uint32_t slot = 0;        // number of the slice on its device, unlike that of any other live slice
   std::uint64_t parts_low = 0;   // which of the device's parts of compute are the container's: 0 to 63
   std::uint64_t parts_high = 0;  // 64 to 127
+  std::optional<std::uint32_t> subdevice = std::nullopt;  // number of what the driver made for it
   friend bool operator==(const Slice&, const Slice&) = default;
 };
 

@@ -9,7 +9,13 @@ namespace hami::state {
 
 namespace {
 
-json_object* to_object(const Holding& holding) {
+tl::unexpected<Error> bad_member(const std::string& name) {
+  return fail(Errc::io, text::cat({"not a lease: member ", text::quote(name), " is missing or wrong"}));
+}
+
+}  // namespace
+
+json_object* holding_object(const Holding& holding) {
   json_object* object = json_object_new_object();
   add_text(object, "vendor", holding.vendor);
   add_text(object, "device", holding.device);
@@ -22,10 +28,6 @@ json_object* to_object(const Holding& holding) {
     if (value != 0) add_number(object, name, value);
   }
   return object;
-}
-
-tl::unexpected<Error> bad_member(const std::string& name) {
-  return fail(Errc::io, text::cat({"not a lease: member ", text::quote(name), " is missing or wrong"}));
 }
 
 Result<Holding> parse_holding(json_object* object) {
@@ -44,8 +46,6 @@ Result<Holding> parse_holding(json_object* object) {
   return holding;
 }
 
-}  // namespace
-
 std::string to_json(const Lease& lease) {
   const Json root(json_object_new_object());
   add_text(root.get(), "key", lease.key);
@@ -58,7 +58,7 @@ std::string to_json(const Lease& lease) {
   add_number(root.get(), "creatorStart", lease.creator_start);
   add_number(root.get(), "createdAt", static_cast<std::uint64_t>(lease.created_at));
   json_object* holdings = json_object_new_array();
-  for (const Holding& holding : lease.holdings) json_object_array_add(holdings, to_object(holding));
+  for (const Holding& holding : lease.holdings) json_object_array_add(holdings, holding_object(holding));
   json_object_object_add(root.get(), "holdings", holdings);
   return written(root.get());
 }

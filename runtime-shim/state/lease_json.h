@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include <json-c/json.h>
+
 #include "oci-config/base/result.h"
 #include "runtime-shim/state/ledger.h"
 
@@ -16,5 +18,9 @@ inline constexpr std::size_t kMaxLeaseBytes = 256U << 10U;
 
 // Fails with io, saying which member is wrong. Numbers must be plain and in range, keys safe for file names.
 [[nodiscard]] Result<Lease> parse_lease(std::string_view text);
+
+// The same for one part of it, as a member of another object.
+[[nodiscard]] json_object* holding_object(const Holding& holding);
+[[nodiscard]] Result<Holding> parse_holding(json_object* object);
 
 }  // namespace hami::state

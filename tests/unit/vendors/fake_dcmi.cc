@@ -1,5 +1,9 @@
 // A device management library of Huawei's shape: one card with two devices, of which one has no physical id.
+#include <dlfcn.h>
+
+#include <cstdio>
 #include <cstring>
+#include <string>
 
 extern "C" {
 
@@ -39,5 +43,33 @@ int dcmi_get_device_hbm_info(int, int, unsigned long long* info) {
 int dcmi_get_device_die_v2(int, int, int type, unsigned* words) {
   for (unsigned i = 0; i < 5; ++i) words[i] = type == 1 ? 0xA0 + i : 0;
   return 0;
+}
+
+// A vNPU is a file beside this library, as the driver's is a device node.
+namespace {
+
+std::string vnpu_file(unsigned number) {
+  Dl_info self{};
+  ::dladdr(reinterpret_cast<void*>(&dcmi_init), &self);
+  const std::string path = self.dli_fname;
+  return path.substr(0, path.rfind('/')) + "/vdavinci" + std::to_string(number);
+}
+
+}  // namespace
+
+// Numbers, then the template's name.
+int dcmi_create_vdevice(int card, int device, const unsigned* asked, unsigned* made) {
+  const std::string size = reinterpret_cast<const char*>(asked + 2);
+  if (card != 7 || device != 0 || asked[1] != 0xffffffffU || size.rfind("vir", 0) != 0) return -8255;
+  made[0] = size == "vir_other" ? asked[0] + 1 : asked[0];
+  std::FILE* file = std::fopen(vnpu_file(made[0]).c_str(), "wx");
+  if (file == nullptr) return -8257;
+  std::fclose(file);
+  return 0;
+}
+
+int dcmi_set_destroy_vdevice(int card, int device, unsigned number) {
+  if (card != 7 || device != 0) return -8255;
+  return std::remove(vnpu_file(number).c_str()) == 0 ? 0 : -8258;
 }
 }
