@@ -20,16 +20,21 @@ inline constexpr int kCudaTableVersion = 13000;
 
 const Library& cuda_library() noexcept;
 
+// The first call of all looks for the driver; so does every call of what this driver lacks.
+template <auto Function, typename... Args>
+[[gnu::noinline]] CUresult driver_slowly(Args... args) noexcept {
+  if (!cuda_library().load()) return CUDA_ERROR_NOT_INITIALIZED;
+  const auto function = __atomic_load_n(&(g_cuda.*Function), __ATOMIC_ACQUIRE);
+  return function != nullptr ? function(args...) : CUDA_ERROR_NOT_SUPPORTED;
+}
+
 // Calls the driver's own function: driver<&CudaDriver::cuMemAlloc_v2>(out, bytes).
 template <auto Function, typename... Args>
 CUresult driver(Args... args) noexcept {
   // Published one by one: an address that is there may be called.
-  auto function = __atomic_load_n(&(g_cuda.*Function), __ATOMIC_ACQUIRE);
-  if (function == nullptr) [[unlikely]] {
-    if (!cuda_library().load()) return CUDA_ERROR_NOT_INITIALIZED;
-    function = __atomic_load_n(&(g_cuda.*Function), __ATOMIC_ACQUIRE);
-    if (function == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
-  }
+  const auto function = __atomic_load_n(&(g_cuda.*Function), __ATOMIC_ACQUIRE);
+  if (function == nullptr) [[unlikely]]
+    return driver_slowly<Function>(args...);
   return function(args...);
 }
 

@@ -15,6 +15,7 @@ namespace hami::vgpu {
 
 constinit share::Kernels g_kernels;
 constinit thread_local share::Batch g_batches[abi::kMaxDevices] = {};
+constinit std::atomic<int> g_only_device{0};
 
 namespace {
 
@@ -41,7 +42,6 @@ constinit PacedDevice g_paced[abi::kMaxDevices];
 
 constexpr int kSeveral = -1;
 constexpr int kUnknown = 0;
-constinit std::atomic<int> g_only_device{kUnknown};  // index + 1 when there is only one
 
 std::uint64_t read_clock(clockid_t clock) noexcept {
   timespec time = {};
@@ -192,8 +192,7 @@ bool is_idle_launch(const char* symbol) noexcept {
 
 int launch_device() noexcept {
   const int only = g_only_device.load(std::memory_order_relaxed);
-  if (only > 0) [[likely]]
-    return only - 1;
+  if (only > 0) return only - 1;
   CUresult status = CUDA_SUCCESS;
   const int index = current_device_index(status);
   if (only == kSeveral || index < 0) return index;

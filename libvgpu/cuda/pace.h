@@ -5,6 +5,8 @@
 // driver. No thread is started: whoever has to wait collects the measurements.
 #pragma once
 
+#include <atomic>
+
 #include "libvgpu/core/process.h"
 #include "libvgpu/cuda/driver.h"
 #include "libvgpu/share/pacer.h"
@@ -25,7 +27,10 @@ inline bool is_paced() noexcept { return mode() == Mode::on && g_process.is_pace
 bool is_idle_launch(const char* symbol) noexcept;
 
 extern constinit share::Kernels g_kernels;
-extern thread_local share::Batch g_batches[abi::kMaxDevices];
+extern constinit thread_local share::Batch g_batches[abi::kMaxDevices];
+
+// Index + 1 of the process's only device; 0: not known yet, below 0: there are several.
+extern constinit std::atomic<int> g_only_device;
 
 // The container's index of the device that a launch of this thread goes to; -1 when there is none.
 int launch_device() noexcept;
@@ -43,19 +48,38 @@ class SlowLaunch {
   int slot_ = -1;  // of the sample that this launch is
 };
 
+// True when a launch may go at once: nothing is paced, or this thread has paid for it already. Calls nothing,
+// so that a launch goes on to the driver with its arguments where they are.
+inline bool may_go_now(const share::LaunchShape& shape) noexcept {
+  const Mode mode = g_process.mode.load(std::memory_order_acquire);
+  if (mode == Mode::unknown) return false;
+  if (mode != Mode::on || !g_process.is_paced) return true;
+  const int only = g_only_device.load(std::memory_order_relaxed);
+  if (only <= 0) return false;
+  const share::Kernel* kernel = g_kernels.known(share::launch_key(shape));
+  return kernel != nullptr && g_batches[only - 1].spend(*kernel);
+}
+
 // Launches through `call` when it is this kernel's turn.
 template <typename Call>
-CUresult paced(const share::LaunchShape& shape, CUstream stream, Door door, Hold hold, Call call) noexcept {
+[[gnu::noinline]] CUresult paced_slowly(const share::LaunchShape& shape, CUstream stream, Door door,
+                                        Hold hold, Call call) noexcept {
   if (!is_paced()) return call();
   const int device = launch_device();
   if (device < 0) return call();
   share::Kernel& kernel = g_kernels.find(share::launch_key(shape));
-  if (g_batches[device].spend(kernel)) [[likely]]
-    return call();
+  if (g_batches[device].spend(kernel)) return call();
   SlowLaunch launch(static_cast<unsigned>(device), kernel, stream, door, hold);
   const CUresult status = call();
   launch.done(status);
   return status;
+}
+
+template <typename Call>
+CUresult paced(const share::LaunchShape& shape, CUstream stream, Door door, Hold hold, Call call) noexcept {
+  if (may_go_now(shape)) [[likely]]
+    return call();
+  return paced_slowly(shape, stream, door, hold, call);
 }
 
 // An executable graph has one cost, whatever its nodes.
