@@ -22,12 +22,17 @@ constexpr std::uint64_t kSweepPeriodManyMs = 50;
 constexpr std::uint32_t kMany = 64;
 constexpr int kHighDescriptor = 900;  // out of the way of programs that count on small numbers
 
-constinit std::atomic<unsigned> g_threads{0};
+constinit std::atomic<unsigned> g_threads{0};  // that have changed an account
 constinit thread_local unsigned t_stripe = 0;  // stripe + 1; 0: not chosen yet
+constexpr unsigned kSharedStripe = abi::kStripes - 1;
 
-// Threads spread over the stripes, so that they do not fight for one cache line.
+// The first threads have a stripe each, which nobody else writes: plain stores do there. All others share the
+// last one.
 unsigned stripe() noexcept {
-  if (t_stripe == 0) t_stripe = g_threads.fetch_add(1, std::memory_order_relaxed) % abi::kStripes + 1;
+  if (t_stripe == 0) [[unlikely]] {
+    const unsigned thread = g_threads.fetch_add(1, std::memory_order_relaxed);
+    t_stripe = (thread < kSharedStripe ? thread : kSharedStripe) + 1;
+  }
   return t_stripe - 1;
 }
 
@@ -176,6 +181,7 @@ bool Account::take_slot(std::uint32_t index) noexcept {
                    std::memory_order_release);
   if (mirror_ != nullptr) {
     mirror_->attach(index, abi::slot_pid(slot), slot.host_pid.load(std::memory_order_relaxed));
+    shown_ = mirror_->slot(index);
   }
   slot_.store(&slot, std::memory_order_release);
   return true;
@@ -204,16 +210,38 @@ abi::UsageSlot* Account::join() noexcept {
   return nullptr;
 }
 
-// Marks one word of our slot, so that a repairer knows of the change under way. Null when there is no slot.
-std::atomic<std::uint64_t>* Account::enter(unsigned device) noexcept {
+// Sequentially consistent, as is the look at the gate behind it: either the repairer sees the mark, or we see
+// the gate.
+void Account::mark(Change& change) noexcept {
+  if (change.is_own) {
+    change.before = change.word->load(std::memory_order_relaxed);
+    change.word->exchange(change.before + abi::kHeldMark, std::memory_order_seq_cst);
+  } else {
+    change.word->fetch_add(abi::kHeldMark, std::memory_order_seq_cst);
+  }
+}
+
+// Takes the mark away and adds `bytes`, which may be below 0. Returns what the word says now.
+std::uint64_t Account::leave(const Change& change, std::uint64_t bytes) noexcept {
+  if (change.is_own) {
+    change.word->store(change.before + bytes, std::memory_order_release);
+    return change.before + bytes;
+  }
+  const std::uint64_t difference = bytes - abi::kHeldMark;
+  return change.word->fetch_add(difference, std::memory_order_seq_cst) + difference;
+}
+
+// Marks one word of our slot, so that a repairer knows of the change under way.
+Account::Change Account::enter(unsigned device) noexcept {
   abi::UsageSlot* mine = slot();
-  if (mine == nullptr) return nullptr;
-  std::atomic<std::uint64_t>& word = mine->held[stripe()][device];
+  if (mine == nullptr) return {};
+  const unsigned which = stripe();
+  Change change = {&mine->held[which][device], 0, which != kSharedStripe};
   for (;;) {
-    // Sequentially consistent on both sides: either the repairer sees the mark, or we see the gate.
-    word.fetch_add(abi::kHeldMark, std::memory_order_seq_cst);
-    if (page_->gate.load(std::memory_order_seq_cst) == 0) return &word;
-    word.fetch_sub(abi::kHeldMark, std::memory_order_seq_cst);
+    mark(change);
+    if (page_->gate.load(std::memory_order_seq_cst) == 0) [[likely]]
+      return change;
+    leave(change, 0);
     wait_for_gate();
   }
 }
@@ -234,14 +262,13 @@ bool Account::try_commit(unsigned device, std::uint64_t bytes, std::uint64_t lim
 Verdict Account::admit(unsigned device, std::uint64_t bytes, std::uint64_t limit) noexcept {
   if (bytes <= abi::kHeldMax) {
     for (int attempt = 0; attempt < 2; ++attempt) {
-      std::atomic<std::uint64_t>* word = enter(device);
-      if (word == nullptr) return Verdict::unusable;
+      const Change change = enter(device);
+      if (change.word == nullptr) return Verdict::unusable;
       if (try_commit(device, bytes, limit)) {
-        word->fetch_add(bytes - abi::kHeldMark, std::memory_order_seq_cst);
-        publish(device);
+        publish(device, leave(change, bytes));
         return Verdict::admitted;
       }
-      word->fetch_sub(abi::kHeldMark, std::memory_order_seq_cst);
+      leave(change, 0);
       if (bytes > limit || sweep() == 0) break;
     }
   }
@@ -250,33 +277,40 @@ Verdict Account::admit(unsigned device, std::uint64_t bytes, std::uint64_t limit
 }
 
 void Account::charge(unsigned device, std::uint64_t bytes) noexcept {
-  std::atomic<std::uint64_t>* word = enter(device);
-  if (word == nullptr) return;
+  const Change change = enter(device);
+  if (change.word == nullptr) return;
   try_commit(device, bytes, 0);
-  word->fetch_add(bytes - abi::kHeldMark, std::memory_order_seq_cst);
-  publish(device);
+  publish(device, leave(change, bytes));
 }
 
 void Account::refund(unsigned device, std::uint64_t bytes) noexcept {
-  std::atomic<std::uint64_t>* word = enter(device);
-  if (word == nullptr) return;
+  const Change change = enter(device);
+  if (change.word == nullptr) return;
   page_->devices[device].committed.fetch_sub(bytes, std::memory_order_seq_cst);
-  word->fetch_sub(bytes + abi::kHeldMark, std::memory_order_seq_cst);
-  publish(device);
+  publish(device, leave(change, std::uint64_t{0} - bytes));
 }
 
 // Threads may overtake each other between adding up and writing: whoever finds the sum changed afterwards
-// writes again, so the last word is the right one.
-void Account::publish(unsigned device) noexcept {
-  if (mirror_ == nullptr) return;
-  const std::uint32_t index = self();
+// writes again, so the last word is the right one. The change before must be visible to them first.
+void Account::publish_sum(unsigned device) noexcept {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   std::uint64_t bytes = own(device);
   for (;;) {
-    mirror_->publish(index, device, bytes);
+    Region::publish(*shown_, device, bytes, std::memory_order_seq_cst);
     const std::uint64_t now = own(device);
     if (now == bytes) return;
     bytes = now;
   }
+}
+
+// `word`: what the caller's word says. A process with one thread that allocates has no other, and nobody
+// overtakes it.
+void Account::publish(unsigned device, std::uint64_t word) noexcept {
+  if (shown_ == nullptr) return;
+  if (g_threads.load(std::memory_order_relaxed) != 1) return publish_sum(device);
+  const std::int64_t bytes = abi::held_bytes(word);
+  Region::publish(*shown_, device, bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0,
+                  std::memory_order_release);
 }
 
 // A repairer needs microseconds. One that was killed leaves the gate up: then whoever waits takes over.
@@ -388,6 +422,7 @@ bool Account::has_process(std::uint32_t pid) const noexcept {
 }
 
 void Account::forget() noexcept {
+  shown_ = nullptr;
   slot_.store(nullptr, std::memory_order_release);
   joining_.reset();
   sweeping_.reset();

@@ -85,7 +85,15 @@ class Account {
   bool has_file() const noexcept;
   bool keep_file() noexcept;
   void hold_life() noexcept;
-  std::atomic<std::uint64_t>* enter(unsigned device) noexcept;
+  // A change of `committed` under way: the marked word of our slot. Null when there is no slot.
+  struct Change {
+    std::atomic<std::uint64_t>* word;
+    std::uint64_t before;  // what the word said, when only this thread writes it
+    bool is_own;
+  };
+  Change enter(unsigned device) noexcept;
+  static void mark(Change& change) noexcept;
+  static std::uint64_t leave(const Change& change, std::uint64_t bytes) noexcept;
   bool try_commit(unsigned device, std::uint64_t bytes, std::uint64_t limit) noexcept;
   void wait_for_gate() noexcept;
   std::uint32_t sweep() noexcept;
@@ -95,7 +103,8 @@ class Account {
   void each_slot(Visit visit) const noexcept;
   std::uint32_t self() const noexcept;
   bool has_others() noexcept;
-  void publish(unsigned device) noexcept;
+  void publish(unsigned device, std::uint64_t word) noexcept;
+  void publish_sum(unsigned device) noexcept;
 
   abi::UsagePage* page_ = nullptr;
   int fd_ = 0;               // of the page's file, while there is a page
@@ -105,6 +114,7 @@ class Account {
   std::uint64_t life_ = 0;  // see UsageSlot::life
   int life_holder_ = 0;     // pid of the process that took it
   Region* mirror_ = nullptr;
+  abi::RegionSlot* shown_ = nullptr;  // our slot of the mirror; set before `slot_`
   std::atomic<abi::UsageSlot*> slot_{nullptr};
   SpinLock joining_;
   SpinLock sweeping_;

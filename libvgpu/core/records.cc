@@ -7,12 +7,6 @@
 namespace hami::vgpu {
 namespace {
 
-// Packed word, from the top: space 4 bits, device 4, owner 18, size in units of 512 bytes 38 (128 TiB).
-constexpr unsigned kUnitBits = 38;
-constexpr unsigned kOwnerBits = 18;
-constexpr std::uint64_t kUnitMask = (std::uint64_t{1} << kUnitBits) - 1;
-constexpr std::uint64_t kOwnerMask = (std::uint64_t{1} << kOwnerBits) - 1;
-
 void* map_zeroed(std::size_t bytes) noexcept {
   void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return memory == MAP_FAILED ? nullptr : memory;
@@ -24,17 +18,6 @@ std::uint64_t Records::hash(Space space, std::uint64_t name) noexcept {
   // Addresses share their low bits: a multiplication carries the high ones to the top, where we look.
   std::uint64_t mixed = (name ^ (static_cast<std::uint64_t>(space) << 60U)) * 0x9e3779b97f4a7c15ULL;
   return mixed ^ (mixed >> 32U);
-}
-
-std::uint64_t Records::pack(Space space, const Record& record) noexcept {
-  return static_cast<std::uint64_t>(space) << 60U | std::uint64_t{record.device & 15U} << 56U |
-         (record.owner & kOwnerMask) << kUnitBits | ((record.bytes / kRecordUnit) & kUnitMask);
-}
-
-Record Records::unpack(std::uint64_t packed) noexcept {
-  return Record{.bytes = (packed & kUnitMask) * kRecordUnit,
-                .device = static_cast<unsigned>(packed >> 56U) & 15U,
-                .owner = static_cast<unsigned>((packed >> kUnitBits) & kOwnerMask)};
 }
 
 Space Records::space_of(std::uint64_t packed) noexcept { return static_cast<Space>(packed >> 60U); }
@@ -87,36 +70,43 @@ bool Records::grow(Shard& shard) noexcept {
   return true;
 }
 
-std::optional<Record> Records::insert(Space space, std::uint64_t name, const Record& record,
-                                      bool& stored) noexcept {
+// One walk finds the object or its place.
+std::uint64_t Records::put(std::uint64_t name, std::uint64_t packed, bool& stored) noexcept {
+  const Space space = space_of(packed);
   const std::uint64_t hashed = hash(space, name);
   Shard& shard = shards_[hashed >> 58U];
   const LockGuard guard(shard.lock);
   stored = true;
-  if (Entry* known = find(shard, space, name, hashed)) {
-    const Record before = unpack(known->packed);
-    known->packed = pack(space, record);
+  Entry* entries = shard.data();
+  const std::uint32_t mask = shard.limit();
+  std::uint32_t at = static_cast<std::uint32_t>(hashed) & mask;
+  for (; entries[at].packed != 0; at = (at + 1) & mask) {
+    if (entries[at].name != name || space_of(entries[at].packed) != space) continue;
+    const std::uint64_t before = entries[at].packed;
+    entries[at].packed = packed;
     return before;
   }
-  const std::uint32_t capacity = shard.limit() + 1;
-  if (shard.count + 1 > capacity - capacity / 4 && !grow(shard)) {
+  if (shard.count < mask - mask / 4) [[likely]] {
+    entries[at] = Entry{name, packed};
+  } else if (grow(shard)) {
+    place(shard.data(), shard.limit(), Entry{name, packed});
+  } else {
     stored = false;
-    return std::nullopt;
+    return 0;
   }
-  place(shard.data(), shard.limit(), Entry{name, pack(space, record)});
   ++shard.count;
-  return std::nullopt;
+  return 0;
 }
 
-std::optional<Record> Records::take(Space space, std::uint64_t name) noexcept {
+std::uint64_t Records::remove(Space space, std::uint64_t name) noexcept {
   const std::uint64_t hashed = hash(space, name);
   Shard& shard = shards_[hashed >> 58U];
   const LockGuard guard(shard.lock);
   Entry* entry = find(shard, space, name, hashed);
-  if (entry == nullptr) return std::nullopt;
-  const Record record = unpack(entry->packed);
+  if (entry == nullptr) return 0;
+  const std::uint64_t packed = entry->packed;
   erase(shard, static_cast<std::uint32_t>(entry - shard.data()));
-  return record;
+  return packed;
 }
 
 // Linear memory and arrays end with their context; other objects use the field for what they like.

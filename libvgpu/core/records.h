@@ -37,10 +37,12 @@ class Records {
  public:
   // Remembers an object. Returns what an object of the same name held before: the driver reuses names, so
   // that one is gone. False in `stored` when there is no memory for the table.
-  std::optional<Record> insert(Space space, std::uint64_t name, const Record& record, bool& stored) noexcept;
+  std::optional<Record> insert(Space space, std::uint64_t name, const Record& record, bool& stored) noexcept {
+    return known(put(name, pack(space, record), stored));
+  }
 
   // Removes an object and returns what it held.
-  std::optional<Record> take(Space space, std::uint64_t name) noexcept;
+  std::optional<Record> take(Space space, std::uint64_t name) noexcept { return known(remove(space, name)); }
 
   // Removes the linear memory and arrays of `owner` and hands each to `visit(context, record)`.
   void take_owned(unsigned owner, void (*visit)(void* context, const Record& record), void* context) noexcept;
@@ -68,9 +70,30 @@ class Records {
     std::uint32_t limit() const noexcept { return mask != 0 ? mask : kFirstCapacity - 1; }
   };
 
+  // Packed word, from the top: space 4 bits, device 4, owner 18, size in units of 512 bytes 38 (128 TiB).
+  static constexpr unsigned kUnitBits = 38;
+  static constexpr unsigned kOwnerBits = 18;
+  static constexpr std::uint64_t kUnitMask = (std::uint64_t{1} << kUnitBits) - 1;
+  static constexpr std::uint64_t kOwnerMask = (std::uint64_t{1} << kOwnerBits) - 1;
+
+  static std::uint64_t pack(Space space, const Record& record) noexcept {
+    return static_cast<std::uint64_t>(space) << 60U | std::uint64_t{record.device & 15U} << 56U |
+           (record.owner & kOwnerMask) << kUnitBits | ((record.bytes / kRecordUnit) & kUnitMask);
+  }
+  static Record unpack(std::uint64_t packed) noexcept {
+    return Record{.bytes = (packed & kUnitMask) * kRecordUnit,
+                  .device = static_cast<unsigned>(packed >> 56U) & 15U,
+                  .owner = static_cast<unsigned>((packed >> kUnitBits) & kOwnerMask)};
+  }
+  static std::optional<Record> known(std::uint64_t packed) noexcept {
+    return packed != 0 ? std::optional<Record>(unpack(packed)) : std::nullopt;
+  }
+
+  // Both return the packed word that was there; 0: none.
+  std::uint64_t put(std::uint64_t name, std::uint64_t packed, bool& stored) noexcept;
+  std::uint64_t remove(Space space, std::uint64_t name) noexcept;
+
   static std::uint64_t hash(Space space, std::uint64_t name) noexcept;
-  static std::uint64_t pack(Space space, const Record& record) noexcept;
-  static Record unpack(std::uint64_t packed) noexcept;
   static bool has_owner(Space space) noexcept;
   static Space space_of(std::uint64_t packed) noexcept;
   static Entry* find(Shard& shard, Space space, std::uint64_t name, std::uint64_t hashed) noexcept;

@@ -1,6 +1,7 @@
 // Keeps HAMi's shared region up to date, for its monitor.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "libvgpu/abi/hami_region.h"
@@ -31,12 +32,17 @@ class Region {
   // The slot of a process: the same index as on the usage page. Slots from 1024 on are not shown.
   void attach(std::uint32_t slot, std::uint32_t pid, std::uint32_t host_pid) noexcept;
 
-  // What the process of `slot` holds on a device now.
-  void publish(std::uint32_t slot, unsigned device, std::uint64_t bytes) noexcept {
-    if (slot >= abi::kRegionSlots) return;
-    abi::RegionUse& use = region_->slots[slot].used[device];
+  // Where the process of `slot` shows what it holds; null for slots that are not shown.
+  abi::RegionSlot* slot(std::uint32_t slot) const noexcept {
+    return slot < abi::kRegionSlots ? &region_->slots[slot] : nullptr;
+  }
+
+  // What that process holds on a device now. `order`: of the last store.
+  static void publish(abi::RegionSlot& slot, unsigned device, std::uint64_t bytes,
+                      std::memory_order order) noexcept {
+    abi::RegionUse& use = slot.used[device];
     use.data_size.store(bytes, std::memory_order_relaxed);
-    use.total.store(bytes, std::memory_order_seq_cst);
+    use.total.store(bytes, order);
   }
 
   // Empties the slots that have no owner on the usage page.

@@ -50,7 +50,7 @@ TEST_F(RegionTest, NewOneLooksAsTheMonitorExpects) {
 
 TEST_F(RegionTest, ShowsAProcessAndWhatItHolds) {
   region_.attach(3, 41, 4100);
-  region_.publish(3, 1, 7 * kMiB);
+  Region::publish(*region_.slot(3), 1, 7 * kMiB, std::memory_order_release);
   EXPECT_EQ(at<std::int32_t>(2'008'896), 4);
   EXPECT_EQ(at<std::int32_t>(slot_at(3)), 41);
   EXPECT_EQ(at<std::int32_t>(slot_at(3) + 4), 4100);
@@ -70,7 +70,7 @@ TEST_F(RegionTest, NamesDevicesOnce) {
 
 TEST_F(RegionTest, KeepsWhatOthersCountOn) {
   region_.attach(0, 41, 0);
-  region_.publish(0, 0, kMiB);
+  Region::publish(*region_.slot(0), 0, kMiB, std::memory_order_release);
   Region second;
   ASSERT_TRUE(second.open(path_.c_str(), settings_));
   EXPECT_EQ(at<std::uint64_t>(slot_at(0) + 8 + 32), kMiB);
