@@ -109,6 +109,7 @@ std::string_view take_word(const toml::node& node, const Word<Enum> (&words)[N],
 
 constexpr Word<EnvRequests> kEnvRequests[] = {{"always", EnvRequests::always},
                                               {"outside-kubernetes", EnvRequests::outside_kubernetes},
+                                              {"device-plugins", EnvRequests::device_plugins},
                                               {"never", EnvRequests::never}};
 constexpr Word<Unenforced> kUnenforced[] = {{"refuse", Unenforced::refuse}, {"allow", Unenforced::allow}};
 constexpr Word<VendorVariables> kVendorVariables[] = {{"exclusive", VendorVariables::exclusive},
@@ -138,9 +139,12 @@ constexpr Key kKeys[] = {
            n, c.recipe_dirs, [](std::string_view dir) { return !dir.empty() && dir.front() == '/'; },
            "absolute paths");
      }},
+    {"kubernetes", "device_checkpoint",
+     [](Config& c, const toml::node& n) { return take_optional_path(n, c.kubelet_checkpoint); }},
     {"policy", "env_requests",
      [](Config& c, const toml::node& n) {
-       return take_word(n, kEnvRequests, "\"always\", \"outside-kubernetes\" or \"never\"",
+       return take_word(n, kEnvRequests,
+                        "\"always\", \"outside-kubernetes\", \"device-plugins\" or \"never\"",
                         c.policy.env_requests);
      }},
     {"policy", "unenforced",

@@ -31,6 +31,7 @@ struct Config {
   vendors::HostRoots roots;  // state_dir is [roots] state
   Paths paths;
   std::vector<std::string> recipe_dirs = {"/usr/share/hami/vendors", "/etc/hami/vendors.d"};
+  std::string kubelet_checkpoint;  // file with the device plugins' answers; empty: not looked at
   Policy policy;
 };
 

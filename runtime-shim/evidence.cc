@@ -1,6 +1,7 @@
 #include "runtime-shim/evidence.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 
@@ -113,15 +114,78 @@ std::vector<std::uint32_t> core_layers(const oci::ContainerView& container, cons
   return out;
 }
 
+// The path of a device's node: "/dev/nvidia${dev.minor}" is a text, a field of the device, and a text.
+struct NodePath {
+  std::string_view before;
+  std::string_view field;
+  std::string_view after;
+
+  // The value the field has in this path; empty when it is another node's.
+  [[nodiscard]] std::string_view value_in(std::string_view path) const {
+    if (path.size() <= before.size() + after.size() || !starts_with(path, before)) return {};
+    if (path.substr(path.size() - after.size()) != after) return {};
+    const std::string_view value = path.substr(before.size(), path.size() - before.size() - after.size());
+    const bool digits = std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return digits ? value : std::string_view{};
+  }
+};
+
+// Of every node that only one device has. Templates with several variables are left out.
+std::vector<NodePath> node_paths(const vendors::Recipe& recipe) {
+  constexpr std::string_view kOpen = "${dev.";
+  std::vector<NodePath> out;
+  for (const vendors::Block& block : recipe.inject) {
+    if (block.for_each != vendors::ForEach::device) continue;
+    for (const vendors::DeviceNodeRule& rule : block.device_nodes) {
+      const std::string_view path = rule.path;
+      const auto open = path.find(kOpen);
+      const auto close = path.find('}', open);
+      if (open == std::string_view::npos || close == std::string_view::npos) continue;
+      const NodePath found{path.substr(0, open),
+                           path.substr(open + kOpen.size(), close - open - kOpen.size()),
+                           path.substr(close + 1)};
+      const bool simple = found.before.find('$') == std::string_view::npos &&
+                          found.after.find_first_of("$*") == std::string_view::npos;
+      if (simple) out.push_back(found);
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> device_nodes(const oci::ContainerView& container, const vendors::Recipe& recipe) {
+  std::vector<std::string> out;
+  if (container.privileged || container.device_paths.empty()) return out;
+  const auto paths = node_paths(recipe);
+  std::copy_if(container.device_paths.begin(), container.device_paths.end(), std::back_inserter(out),
+               [&](const std::string& node) {
+                 return std::any_of(paths.begin(), paths.end(),
+                                    [&](const NodePath& path) { return !path.value_in(node).empty(); });
+               });
+  return out;
+}
+
+bool has_node(const vendors::Device& device, std::string_view node, const std::vector<NodePath>& paths) {
+  return std::any_of(paths.begin(), paths.end(), [&](const NodePath& path) {
+    const auto field = device.fields.find(std::string(path.field));
+    const std::string index = text::number(device.index);
+    const std::string_view value = field != device.fields.end() ? std::string_view(field->second)
+                                   : path.field == "index"      ? std::string_view(index)
+                                                                : std::string_view{};
+    return !value.empty() && path.value_in(node) == value;
+  });
+}
+
 // The values that a container shows, each with its layers.
 struct Shown {
   DeviceLists devices;
   std::vector<std::vector<std::uint64_t>> memory;  // of the i-th device
   std::vector<std::uint64_t> memory_of_all;
   std::vector<std::uint32_t> cores;
+  std::vector<std::string> nodes;
 
   [[nodiscard]] std::size_t layers() const {
     std::size_t most = std::max({devices.size(), memory_of_all.size(), cores.size()});
+    if (!nodes.empty()) most = std::max<std::size_t>(most, 1);
     for (const auto& values : memory) most = std::max(most, values.size());
     return most;
   }
@@ -145,6 +209,7 @@ Shown shown_by(const oci::ContainerView& container, const vendors::Recipe& recip
     while (!shown.memory.empty() && shown.memory.back().empty()) shown.memory.pop_back();
   }
   if (!names.cores.empty()) shown.cores = core_layers(container, names.cores);
+  shown.nodes = device_nodes(container, recipe);
   return shown;
 }
 
@@ -156,6 +221,7 @@ Evidence evidence_in(const Shown& shown, std::size_t layer) {
     out.memory.assign(std::max<std::size_t>(out.devices.size(), 1), all);
   }
   out.cores = in_layer(shown.cores, layer);
+  out.nodes = shown.nodes;
   return out;
 }
 
@@ -166,6 +232,29 @@ std::vector<Evidence> evidence_of(const oci::ContainerView& container, const ven
   std::vector<Evidence> out;
   for (std::size_t layer = 0; layer < shown.layers(); ++layer) out.push_back(evidence_in(shown, layer));
   return out;
+}
+
+Evidence with_named_nodes(Evidence evidence, const vendors::Recipe& recipe,
+                          const vendors::Inventory& inventory) {
+  if (!evidence.devices.empty() || evidence.nodes.empty()) return evidence;
+  const auto paths = node_paths(recipe);
+  for (const vendors::Device& device : inventory.devices) {
+    const bool shown = std::any_of(evidence.nodes.begin(), evidence.nodes.end(),
+                                   [&](const std::string& node) { return has_node(device, node, paths); });
+    if (shown) evidence.devices.push_back(device.uuid);
+  }
+  return evidence;
+}
+
+bool names_devices_by_uuid(const oci::ContainerView& container, const vendors::Recipe& recipe) {
+  const auto is_name = [](const std::string& device) {
+    return device.size() > 4 && device.find_first_not_of("0123456789-:") != std::string::npos;
+  };
+  const auto layers = evidence_of(container, recipe);
+  return std::any_of(layers.begin(), layers.end(), [&](const Evidence& evidence) {
+    return !evidence.devices.empty() &&
+           std::all_of(evidence.devices.begin(), evidence.devices.end(), is_name);
+  });
 }
 
 bool has_active_selector(const oci::ContainerView& container, const vendors::Recipe& recipe) {

@@ -14,11 +14,14 @@ namespace hami::shim {
 namespace {
 
 constexpr const char* kKoordinator = "scheduling.koordinator.sh/device-allocated";
+constexpr const char* kGpuManager = "tencent.com/predicate-gpu-idx";
 // KAI's binder writes the limit into the container; these say that it did.
 constexpr const char* kKaiKeys[] = {"gpu-memory", "gpu-fraction"};
 
-Result<> add_groups(const oci::ContainerView& container, std::vector<PodDecision>& out) {
-  HAMI_TRY(auto allocations, schedulers::pod_allocations(container.annotations));
+using Annotations = std::map<std::string, std::string>;
+
+Result<> add_groups(const Annotations& annotations, std::vector<PodDecision>& out) {
+  HAMI_TRY(auto allocations, schedulers::pod_allocations(annotations));
   for (auto& allocation : allocations) {
     if (allocation.vendor.empty() || allocation.groups.empty()) continue;
     out.push_back({allocation.vendor, allocation.key, true, std::move(allocation.groups)});
@@ -26,12 +29,18 @@ Result<> add_groups(const oci::ContainerView& container, std::vector<PodDecision
   return {};
 }
 
-Result<> add_koordinator(const oci::ContainerView& container, std::vector<PodDecision>& out) {
-  const auto value = container.annotation(kKoordinator);
-  if (!value) return {};
-  HAMI_TRY(const auto devices, schedulers::parse_koordinator(*value));
+Result<> add_koordinator(const Annotations& annotations, std::vector<PodDecision>& out) {
+  const auto value = annotations.find(kKoordinator);
+  if (value == annotations.end()) return {};
+  HAMI_TRY(const auto devices, schedulers::parse_koordinator(value->second));
   HAMI_TRY(auto group, schedulers::koordinator_group(devices, "gpu"));
   if (!group.empty()) out.push_back({"nvidia", kKoordinator, false, {std::move(group)}});
+  return {};
+}
+
+Result<> add_gpu_manager(const Annotations& annotations, std::vector<PodDecision>& out) {
+  HAMI_TRY(auto groups, schedulers::gpu_manager_groups(annotations));
+  if (!groups.empty()) out.push_back({"nvidia", kGpuManager, true, std::move(groups)});
   return {};
 }
 
@@ -66,29 +75,55 @@ Result<> refuse_disagreement(const PodDecision& decision, const VendorRequest& r
   return disagreement(origin_of(decision.key), words.origin(), "devices");
 }
 
+std::string_view scheduler_of(const PodDecision& decision) {
+  return std::string_view(decision.key).substr(0, decision.key.find('/'));
+}
+
+// One scheduler may have several lists for a vendor, one for each chip; two schedulers decide the same.
+Result<> refuse_two_schedulers(const std::vector<PodDecision>& decisions) {
+  for (const PodDecision& one : decisions) {
+    for (const PodDecision& other : decisions) {
+      const bool both = one.vendor == other.vendor && scheduler_of(one) < scheduler_of(other);
+      if (both && one.groups != other.groups)
+        return disagreement(origin_of(one.key), origin_of(other.key), "devices");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<std::vector<PodDecision>> read_decisions(const oci::ContainerView& container, const Policy& policy) {
+Result<std::vector<PodDecision>> read_decisions(const oci::ContainerView& container, const Policy& policy,
+                                                std::vector<std::string>* warnings) {
   std::vector<PodDecision> out;
   if (!container.is_kubernetes()) return out;
-  const auto read_all = [&]() -> Result<> {
-    HAMI_CHECK(add_groups(container, out));
-    HAMI_CHECK(add_koordinator(container, out));
+  const auto add = [&](Result<> done) -> Result<> {
+    if (done || !policy.lenient) return done;
+    if (warnings != nullptr) warnings->push_back(text::cat({done.error().line(), ": taken as absent"}));
     return {};
   };
-  if (auto done = read_all(); !done) {
-    if (!policy.lenient) return fail(std::move(done).error());
-    out.clear();
-  }
+  // One by one: where policy is lenient, one that cannot be read says nothing about the others.
+  for (const auto& annotation : container.annotations) HAMI_CHECK(add(add_groups({annotation}, out)));
+  HAMI_CHECK(add(add_koordinator(container.annotations, out)));
+  HAMI_CHECK(add(add_gpu_manager(container.annotations, out)));
+  HAMI_CHECK(refuse_two_schedulers(out));
   add_kai(container, out);
   return out;
 }
 
-const PodDecision* decision_for(const std::vector<PodDecision>& decisions, const vendors::Recipe& recipe) {
-  const auto found = std::find_if(decisions.begin(), decisions.end(), [&](const PodDecision& decision) {
-    return decision.vendor == recipe.metadata.name;
-  });
-  return found == decisions.end() ? nullptr : &*found;
+const PodDecision* decision_for(const std::vector<PodDecision>& decisions,
+                                const oci::ContainerView& container, const vendors::Recipe& recipe) {
+  const PodDecision* first = nullptr;
+  for (const PodDecision& decision : decisions) {
+    if (decision.vendor != recipe.metadata.name) continue;
+    if (first == nullptr) first = &decision;
+    std::size_t layer = 0;
+    const auto match = schedulers::match_any(decision.groups, evidence_of(container, recipe), {},
+                                             schedulers::same_name, layer);
+    const bool whole = match.kind == schedulers::Match::Kind::group;
+    if (whole && !match.amounts_differ && !match.identities_differ) return &decision;
+  }
+  return first;
 }
 
 bool concerns(const PodDecision& decision, const oci::ContainerView& container,

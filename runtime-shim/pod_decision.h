@@ -19,14 +19,18 @@ struct PodDecision {
   friend bool operator==(const PodDecision&, const PodDecision&) = default;
 };
 
-// Decisions of HAMi, Volcano, Koordinator and KAI in the annotations of a Pod's container; none outside
-// Pods. Fails with invalid_request on a value that cannot be understood, naming key, position and text;
-// where policy is lenient such an annotation counts as absent.
+// Decisions of HAMi, Volcano, Koordinator, GPU-Manager and KAI in the annotations of a Pod's container; none
+// outside Pods. Fails with invalid_request on a value that cannot be understood, naming key, position and
+// text; where policy is lenient such an annotation counts as absent and `warnings`, unless null, says so.
+// Fails as well when two schedulers decided differently, naming both.
 [[nodiscard]] Result<std::vector<PodDecision>> read_decisions(const oci::ContainerView& container,
-                                                              const Policy& policy);
+                                                              const Policy& policy,
+                                                              std::vector<std::string>* warnings = nullptr);
 
-// The one about this recipe's vendor; null: there is none.
+// The one about this recipe's vendor that fits what the container shows, else the first about the vendor: a
+// scheduler has several lists where it has one for each chip. Null: there is none.
 [[nodiscard]] const PodDecision* decision_for(const std::vector<PodDecision>& decisions,
+                                              const oci::ContainerView& container,
                                               const vendors::Recipe& recipe);
 
 // False for a container of the Pod to which no device plugin gave anything: a sidecar.

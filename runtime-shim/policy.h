@@ -11,6 +11,7 @@ namespace hami::shim {
 enum class EnvRequests {
   always,
   outside_kubernetes,  // a Pod's image could ask for what its owner was not given
+  device_plugins,      // in Pods only what names devices as a device plugin does: by uuid, or by mounts
   never,
 };
 

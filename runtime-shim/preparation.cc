@@ -11,6 +11,7 @@
 #include "oci-config/base/files.h"
 #include "oci-config/base/text.h"
 #include "runtime-shim/own_log.h"
+#include "runtime-shim/plugin_answers.h"
 #include "runtime-shim/pod.h"
 #include "runtime-shim/reader_group.h"
 #include "runtime-shim/requirement.h"
@@ -67,7 +68,21 @@ Result<std::optional<Request>> Preparation::request_of(const oci::ContainerView&
   if (!may_request(view, config_.policy)) return std::optional<Request>();
   HAMI_TRY(recipes_,
            vendors::load_recipes_cached(config_.recipe_dirs, config_.roots.state_dir + "/recipes.cache"));
-  return parse_request(view, recipes_, config_.policy);
+  std::vector<std::string> warnings;
+  auto request = parse_request(with_plugins_answers(view), recipes_, config_.policy, &warnings);
+  for (const std::string& warning : warnings) append_log(config_.log, "warning", warning);
+  return request;
+}
+
+// Where the node's configuration says so, the kubelet's own record of what the device plugins answered counts
+// for more than anything the container shows.
+oci::ContainerView Preparation::with_plugins_answers(const oci::ContainerView& view) const {
+  if (config_.kubelet_checkpoint.empty() || !view.is_kubernetes()) return view;
+  const Pod pod = pod_of(view);
+  auto answers = read_answers(config_.kubelet_checkpoint, pod.uid, pod.container);
+  if (answers) return with_answers(view, *answers);
+  append_log(config_.log, "warning", answers.error().line());
+  return view;
 }
 
 Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView view, const Request& asked) {

@@ -53,6 +53,7 @@ class Preparation {
   void keep() { key_.clear(); }
 
  private:
+  [[nodiscard]] oci::ContainerView with_plugins_answers(const oci::ContainerView& view) const;
   void name_container(oci::ContainerView view);
   Result<> discover(const Request& request);
   Result<> obey_schedulers(Request& request);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime-shim/evidence.h"
 #include "runtime-shim/pod_decision.h"
 #include "runtime-shim/request_values.h"
 #include "runtime-shim/request_variables.h"
@@ -36,10 +37,13 @@ bool contains_any(std::string_view text, const List& parts) {
   return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) { return contains(text, part); });
 }
 
-bool variables_count(const oci::ContainerView& container, const Policy& policy) {
+// Whether variables may ask at all; `named`: they name devices as only a device plugin does.
+bool variables_count(const oci::ContainerView& container, const Policy& policy, bool named) {
   switch (policy.env_requests) {
     case EnvRequests::always:
       return true;
+    case EnvRequests::device_plugins:
+      return named || !container.is_kubernetes();
     case EnvRequests::outside_kubernetes:
       return !container.is_kubernetes();
     case EnvRequests::never:
@@ -92,7 +96,7 @@ Result<std::optional<VendorRequest>> parse_vendor(const oci::ContainerView& cont
     return std::optional<VendorRequest>{std::move(request)};
   }
   const bool named_by_words = request.count || request.has_limit();
-  if (variables_count(container, policy)) {
+  if (variables_count(container, policy, names_devices_by_uuid(container, recipe))) {
     HAMI_CHECK(read_selector(container, recipe, request));
     HAMI_CHECK(read_limit_variables(container, recipe, request));
   }
@@ -153,7 +157,7 @@ bool may_request(const oci::ContainerView& container, const Policy& policy) {
     if (std::find(kBareKeys.begin(), kBareKeys.end(), key) != kBareKeys.end()) return true;
     if (contains_any(key, kDomainEnds) && !contains_any(key, kForeignDomains)) return true;
   }
-  if (!variables_count(container, policy)) return false;
+  if (!variables_count(container, policy, true)) return false;
   for (const auto& [name, value] : container.env) {
     if (!value.empty() && value != "void" && contains_any(name, kVariableParts)) return true;
   }
@@ -164,20 +168,20 @@ bool may_request(const oci::ContainerView& container, const Policy& policy) {
 
 Result<std::optional<Request>> parse_request(const oci::ContainerView& container,
                                              const std::vector<vendors::Recipe>& recipes,
-                                             const Policy& policy) {
+                                             const Policy& policy, std::vector<std::string>* warnings) {
   if (container.is_sandbox()) return std::optional<Request>{};
   std::vector<Words> sources{Words::of_annotations(container)};
   const auto variable = container.env_value(kResourcesVariable);
-  if (variable && !variable->empty() && variables_count(container, policy)) {
+  if (variable && !variable->empty() && variables_count(container, policy, false)) {
     HAMI_TRY(auto words, Words::of_variable(*variable));
     HAMI_CHECK(refuse_unknown_names(words, recipes));
     sources.push_back(std::move(words));
   }
   Request request;
   for (const Words& words : sources) HAMI_CHECK(read_placement(words, request));
-  HAMI_TRY(const auto decisions, read_decisions(container, policy));
+  HAMI_TRY(const auto decisions, read_decisions(container, policy, warnings));
   for (const vendors::Recipe& recipe : recipes) {
-    const PodDecision* decision = decision_for(decisions, recipe);
+    const PodDecision* decision = decision_for(decisions, container, recipe);
     if (decision != nullptr && !concerns(*decision, container, recipe)) {
       silence(container, recipe, request.silenced);
       continue;

@@ -121,9 +121,10 @@ struct Request {
 // nullopt: the container asks for nothing, is a Pod's sandbox, or asks only by variables where policy does
 // not let variables ask. A request without vendors only silences variables. Fails with invalid_request on a
 // value that cannot be understood, and when two sources disagree; the message names key and value, or both
-// sources.
+// sources. `warnings`, unless null, gets lines about what was overlooked because policy is lenient.
 [[nodiscard]] Result<std::optional<Request>> parse_request(const oci::ContainerView& container,
                                                            const std::vector<vendors::Recipe>& recipes,
-                                                           const Policy& policy);
+                                                           const Policy& policy,
+                                                           std::vector<std::string>* warnings = nullptr);
 
 }  // namespace hami::shim

@@ -1,6 +1,9 @@
 #include "runtime-shim/scheduled.h"
 
+#include <algorithm>
+
 #include "oci-config/base/text.h"
+#include "runtime-shim/evidence.h"
 #include "runtime-shim/schedulers/amounts.h"
 #include "runtime-shim/schedulers/mig.h"
 
@@ -12,12 +15,22 @@ using schedulers::Evidence;
 using schedulers::Group;
 using schedulers::Match;
 
-// By name, or because the node knows one device under both names.
+// The partition of the recorded card that is shown; null when it is the card itself, or another's.
+const vendors::Device* partition_of(const vendors::Inventory& inventory, const std::string& recorded,
+                                    const std::string& shown) {
+  const vendors::Device* device = inventory.find(shown);
+  const vendors::Device* card = inventory.find(schedulers::card_uuid(recorded));
+  const bool is_part = device != nullptr && card != nullptr && !device->parent.empty();
+  return is_part && device->parent == card->uuid ? device : nullptr;
+}
+
+// By name, because the node knows one device under both names, or as a part of the recorded card.
 schedulers::SameDevice same_device(const vendors::Inventory& inventory) {
   return [&](const std::string& recorded, const std::string& shown) {
     if (schedulers::same_name(recorded, shown)) return true;
     const vendors::Device* device = inventory.find(schedulers::card_uuid(recorded));
-    return device != nullptr && device == inventory.find(shown);
+    const vendors::Device* other = inventory.find(shown);
+    return device != nullptr && (device == other || partition_of(inventory, recorded, shown) != nullptr);
   };
 }
 
@@ -27,10 +40,28 @@ std::string selector_text(const Evidence& evidence, const vendors::Recipe& recip
   return text::join(evidence.devices, separator);
 }
 
-Result<std::vector<Given>> given_by_group(const Scheduled& scheduled, const Group& group, const Match& match,
-                                          const Evidence& evidence) {
+// A partition of the card that the record names, among those that are shown and not given yet: whole, as its
+// size is the driver's. nullopt: the record is about the card.
+std::optional<Given> given_partition(const vendors::Inventory& inventory, const std::string& recorded,
+                                     const Evidence& evidence, const std::vector<Given>& given) {
+  for (const std::string& shown : evidence.devices) {
+    const vendors::Device* part = partition_of(inventory, recorded, shown);
+    const bool taken = std::any_of(given.begin(), given.end(),
+                                   [&](const Given& other) { return part && other.device == part->uuid; });
+    if (part != nullptr && !taken) return Given{part->uuid, std::nullopt, Percent{100}};
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<Given>> given_by_group(const Scheduled& scheduled, const vendors::Inventory& inventory,
+                                          const Match& match, const Evidence& evidence) {
+  const Group& group = scheduled.groups[match.group];
   std::vector<Given> out;
   for (std::size_t i = 0; i < group.size(); ++i) {
+    if (auto part = given_partition(inventory, group[i].uuid, evidence, out)) {
+      out.push_back(*std::move(part));
+      continue;
+    }
     HAMI_TRY(const auto amounts, schedulers::amounts_of(group[i], scheduled.key));
     const bool shown = match.identities_differ && i < evidence.devices.size();
     out.push_back({shown ? evidence.devices[i] : std::string(schedulers::card_uuid(group[i].uuid)),
@@ -53,7 +84,7 @@ std::vector<Given> given_by_evidence(const Evidence& evidence) {
 Result<Resolution> by_group(const Scheduled& scheduled, const VendorNode& node, const Match& match,
                             const Evidence& evidence) {
   Resolution out;
-  HAMI_TRY(out.decided.devices, given_by_group(scheduled, scheduled.groups[match.group], match, evidence));
+  HAMI_TRY(out.decided.devices, given_by_group(scheduled, node.inventory, match, evidence));
   if (match.amounts_differ || !evidence.devices.empty())
     out.decided.selector = selector_text(evidence, node.recipe);
   if (scheduled.per_container) out.group = match.group;
@@ -90,9 +121,12 @@ std::string shown_amounts(const Evidence& evidence) {
 Result<Resolution> resolve(const Scheduled& scheduled, const VendorNode& node,
                            const std::vector<std::size_t>& claimed) {
   std::size_t chosen = 0;
-  Match match = schedulers::match_any(scheduled.groups, scheduled.evidence, claimed,
-                                      same_device(node.inventory), chosen);
-  const Evidence& evidence = scheduled.evidence[chosen];
+  std::vector<Evidence> choices;
+  for (const Evidence& evidence : scheduled.evidence)
+    choices.push_back(with_named_nodes(evidence, node.recipe, node.inventory));
+  Match match =
+      schedulers::match_any(scheduled.groups, choices, claimed, same_device(node.inventory), chosen);
+  const Evidence& evidence = choices[chosen];
   switch (match.kind) {
     case Match::Kind::group:
       return by_group(scheduled, node, match, evidence);

@@ -53,7 +53,7 @@ Result<Amounts> amounts_of(const DeviceRecord& record, std::string_view key) {
   Amounts out;
   if (units.divides_memory) {
     if (record.memory <= 0) return bad(key, record, "a memory", record.memory);
-    out.memory = Bytes::mib(static_cast<std::uint64_t>(record.memory));
+    if (record.memory != kAllMemory) out.memory = Bytes::mib(static_cast<std::uint64_t>(record.memory));
   }
   if (units.cores == 0) return out;
   if (record.cores < 0) return bad(key, record, "cores", record.cores);

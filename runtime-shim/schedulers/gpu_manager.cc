@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "oci-config/base/text.h"
 #include "runtime-shim/schedulers/neighbours.h"
 
@@ -8,6 +10,12 @@ namespace {
 constexpr const char* kCore = "tencent.com/vcuda-core";
 constexpr const char* kMemory = "tencent.com/vcuda-memory";
 constexpr std::string_view kIndex = "tencent.com/predicate-gpu-idx-";
+constexpr Bytes kBlock = Bytes::mib(256);
+// More blocks than this are bytes; so many blocks are 256 TiB.
+constexpr std::uint64_t kMostBlocks = 1U << 20U;
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 50U;
+constexpr std::uint64_t kMostCores = 102400;
+constexpr std::uint64_t kMostContainers = 10000;
 
 tl::unexpected<Error> bad(std::string_view key, std::string_view value, std::string_view what) {
   return fail(Errc::invalid_request,
@@ -44,15 +52,49 @@ Result<std::optional<GpuManagerShare>> parse_gpu_manager(
   if (!asked) return std::optional<GpuManagerShare>{};
 
   GpuManagerShare share;
-  HAMI_TRY(const auto core, number(annotations, kCore, 102400));
-  HAMI_TRY(share.blocks, number(annotations, kMemory, 1U << 20U));
+  HAMI_TRY(const auto core, number(annotations, kCore, kMostCores));
+  HAMI_TRY(const auto memory, number(annotations, kMemory, kMostBytes));
   share.core = static_cast<std::uint32_t>(core);
+  share.memory = memory > kMostBlocks ? Bytes{memory} : Bytes{memory * kBlock.value};
   if (core > 100 && core % 100 != 0)
     return bad(kCore, annotations.at(kCore), "below 100 or a multiple of 100");
   if (index != annotations.end()) {
     HAMI_TRY(share.minors, minors_of(index_key, index->second));
   }
   return std::optional<GpuManagerShare>(std::move(share));
+}
+
+Result<std::vector<Group>> gpu_manager_groups(const std::map<std::string, std::string>& annotations) {
+  std::map<std::uint64_t, Group> by_index;
+  for (auto it = annotations.lower_bound(std::string(kIndex)); it != annotations.end(); ++it) {
+    if (it->first.rfind(kIndex, 0) != 0) break;
+    const std::string_view digits = std::string_view(it->first).substr(kIndex.size());
+    const auto index = text::parse_u64(digits);
+    if (!index || *index > kMostContainers) return bad(it->first, digits, "the number of a container");
+    HAMI_TRY(const auto share, parse_gpu_manager(annotations, static_cast<std::uint32_t>(*index)));
+    const bool whole = share->is_whole_cards();
+    const auto mib =
+        static_cast<std::int32_t>(std::min<std::uint64_t>(share->memory.whole_mib(), kAllMemory));
+    for (const std::uint32_t minor : share->minors) {
+      by_index[*index].push_back({std::to_string(minor), "gpu", whole ? kAllMemory : mib,
+                                  whole ? 100 : static_cast<std::int32_t>(share->core)});
+    }
+  }
+  std::vector<Group> out;
+  out.reserve(by_index.size());
+  for (auto& [index, group] : by_index) out.push_back(std::move(group));
+  return out;
+}
+
+std::map<std::string, std::string> encode_gpu_manager(const GpuManagerShare& share, std::uint32_t container) {
+  std::map<std::string, std::string> out;
+  out[kCore] = std::to_string(share.core);
+  if (share.memory.value != 0) out[kMemory] = std::to_string(share.memory.value / kBlock.value);
+  std::vector<std::string> minors;
+  minors.reserve(share.minors.size());
+  for (const std::uint32_t minor : share.minors) minors.push_back(std::to_string(minor));
+  if (!minors.empty()) out[text::cat({kIndex, std::to_string(container)})] = text::join(minors, ",");
+  return out;
 }
 
 }  // namespace hami::schedulers

@@ -32,6 +32,8 @@ class JsonReader {
   [[nodiscard]] Result<std::vector<JsonReader>> array(const char* name) const;
   // The member as it is written, a number or a text ("50", 50, "16Gi"); "" when it is missing.
   [[nodiscard]] std::string amount(const char* name) const;
+  // The object itself, for members of several forms.
+  [[nodiscard]] json_object* raw() const { return object_; }
   // "<path> <what>".
   [[nodiscard]] tl::unexpected<Error> error(std::string_view what) const;
 
@@ -40,9 +42,13 @@ class JsonReader {
   std::string path_;
 };
 
+inline constexpr std::size_t kMaxAnnotation = 1U << 20U;   // bytes
+inline constexpr std::size_t kMaxCheckpoint = 32U << 20U;  // of a node with many Pods
+
 // The value of an annotation; arrays and objects alike. Fails with invalid_request, naming `what` and the
-// position.
-[[nodiscard]] Result<JsonText> parse_json(std::string_view json, std::string_view what);
+// position, and on more than `most` bytes.
+[[nodiscard]] Result<JsonText> parse_json(std::string_view json, std::string_view what,
+                                          std::size_t most = kMaxAnnotation);
 
 // Every element of an array of objects.
 [[nodiscard]] Result<std::vector<JsonReader>> array_of(json_object* array, std::string_view what);

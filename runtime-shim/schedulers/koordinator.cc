@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <limits>
+#include <cstdint>
 
 #include "oci-config/base/text.h"
 #include "runtime-shim/schedulers/neighbours.h"
@@ -16,10 +16,11 @@ Result<DeviceRecord> record_of(const KoordinatorDevice& device) {
                 text::cat({"scheduling.koordinator.sh/device-allocated: ", device.type, " ",
                            text::quote(name), " is shared, but has no koordinator.sh/gpu-memory"}));
   }
-  constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();
-  const std::uint64_t mib = device.memory ? device.memory->whole_mib() : kMost;
-  return DeviceRecord{name, device.type, static_cast<std::int32_t>(std::min(mib, kMost)),
-                      static_cast<std::int32_t>(device.core.value_or(0))};
+  // All of a card is a card without limits, as its node agent has it.
+  const std::uint64_t mib = device.memory && share ? device.memory->whole_mib() : kAllMemory;
+  const std::uint32_t core = device.core.value_or(share ? 0 : 100);
+  return DeviceRecord{name, device.type, static_cast<std::int32_t>(std::min<std::uint64_t>(mib, kAllMemory)),
+                      static_cast<std::int32_t>(std::min<std::uint32_t>(core, INT32_MAX))};
 }
 
 }  // namespace

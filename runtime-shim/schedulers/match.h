@@ -21,9 +21,14 @@ struct Evidence {
   std::vector<std::optional<std::uint64_t>> memory;  // MiB of the i-th device
   std::optional<std::uint32_t> cores;                // of the first device
   std::optional<std::size_t> count;                  // how many devices, when neither list tells
+  // Device nodes of the vendor's devices, by their path: they are identities once the node's devices are
+  // known, and no more than a sign that there is a device before.
+  std::vector<std::string> nodes;
 
   friend bool operator==(const Evidence&, const Evidence&) = default;
-  [[nodiscard]] bool empty() const { return devices.empty() && memory.empty() && !cores && !count; }
+  [[nodiscard]] bool empty() const {
+    return devices.empty() && memory.empty() && !cores && !count && nodes.empty();
+  }
   [[nodiscard]] std::size_t size() const;
 };
 

@@ -39,20 +39,31 @@ struct KoordinatorDevice {
 
 // What GPU-Manager decided for one container.
 struct GpuManagerShare {
-  std::uint32_t core = 0;    // 100 is one card
-  std::uint64_t blocks = 0;  // of 256 MiB; 0 when whole cards are given
+  std::uint32_t core = 0;  // 100 is one card
+  Bytes memory;            // 0 when whole cards are given
   std::vector<std::uint32_t> minors;
   friend bool operator==(const GpuManagerShare&, const GpuManagerShare&) = default;
 
-  [[nodiscard]] Bytes memory() const { return Bytes{blocks * 256 * kMiB}; }
   // Multiples of 100 are whole cards with the vendor's own libraries.
   [[nodiscard]] bool is_whole_cards() const { return core >= 100 && core % 100 == 0; }
 };
 
-// From tencent.com/vcuda-core, vcuda-memory and predicate-gpu-idx-<container>. nullopt when the Pod has none
-// of them; invalid_request, naming the key, for a value that is not a number or a list of numbers, or a share
-// above one card that is no multiple of 100. `container` is the index in spec.containers.
+// From tencent.com/vcuda-core, vcuda-memory and predicate-gpu-idx-<container>. The memory is in blocks of 256
+// MiB as in a Pod's limits; its device plugin writes bytes into the same annotation of a container, which no
+// number of blocks reaches. nullopt when the Pod has none of them; invalid_request, naming the key, for a
+// value that is not a number or a list of numbers, or a share above one card that is no multiple of 100.
+// `container` is the index in spec.containers.
 [[nodiscard]] Result<std::optional<GpuManagerShare>> parse_gpu_manager(
     const std::map<std::string, std::string>& annotations, std::uint32_t container);
+
+// One group for each tencent.com/predicate-gpu-idx-<n>, by n, with this container's amounts: which of them is
+// its own its devices tell. Without an amount the records have a memory of 0, which is no share. Fails like
+// parse_gpu_manager.
+[[nodiscard]] Result<std::vector<Group>> gpu_manager_groups(
+    const std::map<std::string, std::string>& annotations);
+
+// What parse_gpu_manager reads, the memory in blocks.
+[[nodiscard]] std::map<std::string, std::string> encode_gpu_manager(const GpuManagerShare& share,
+                                                                    std::uint32_t container);
 
 }  // namespace hami::schedulers

@@ -9,7 +9,6 @@ namespace hami::schedulers {
 namespace {
 
 constexpr int kMaxDepth = 32;
-constexpr std::size_t kMaxAnnotation = 1U << 20U;
 
 json_object* member(json_object* object, const char* name) {
   json_object* value = nullptr;
@@ -57,9 +56,9 @@ tl::unexpected<Error> JsonReader::error(std::string_view what) const {
   return fail(Errc::invalid_request, text::cat({path_, " ", what}));
 }
 
-Result<JsonText> parse_json(std::string_view json, std::string_view what) {
-  if (json.size() > kMaxAnnotation)
-    return fail(Errc::invalid_request, text::cat({what, ": larger than 1 MiB"}));
+Result<JsonText> parse_json(std::string_view json, std::string_view what, std::size_t most) {
+  if (json.size() > most)
+    return fail(Errc::invalid_request, text::cat({what, ": larger than ", text::number(most), " bytes"}));
   // The scanner reads objects; an array is looked at as the member of one.
   const std::string wrapped = text::cat({"{\"\":", json, "}"});
   if (auto scanned = scan_json(wrapped, kMaxDepth); !scanned) {

@@ -27,6 +27,9 @@ struct DeviceRecord {
   [[nodiscard]] bool is_placeholder() const { return uuid.empty(); }
 };
 
+// A record's memory when it is the whole device's, whatever that is; as a number of MiB no device has it.
+inline constexpr std::int32_t kAllMemory = INT32_MAX;
+
 using Group = std::vector<DeviceRecord>;
 
 // Every group, empty ones included; a value that ends in ';' has an empty group at its end. Follows the

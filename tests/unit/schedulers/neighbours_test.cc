@@ -32,7 +32,7 @@ TEST(GpuManager, ReadsSharesInItsOwnUnits) {
 
   ASSERT_TRUE(got);
   ASSERT_TRUE(got->has_value());
-  EXPECT_EQ((*got)->memory().value, 5368709120U);
+  EXPECT_EQ((*got)->memory.value, 5368709120U);
   EXPECT_EQ((*got)->minors, (std::vector<std::uint32_t>{0, 3}));
   EXPECT_FALSE((*got)->is_whole_cards());
 }
@@ -43,6 +43,36 @@ TEST(GpuManager, KnowsWholeCardsAndRefusesOddShares) {
   EXPECT_FALSE(parse_gpu_manager({{"tencent.com/vcuda-core", "-1"}}, 0));
   EXPECT_FALSE(parse_gpu_manager({{"tencent.com/predicate-gpu-idx-0", "1,x"}}, 0));
   EXPECT_FALSE(parse_gpu_manager({{"other", "1"}}, 0)->has_value());
+}
+
+TEST(GpuManager, TakesTheBytesThatItsPluginWritesForWhatTheyAre) {
+  const std::map<std::string, std::string> answered{{"tencent.com/vcuda-core", "30"},
+                                                    {"tencent.com/vcuda-memory", "5368709120"}};
+  EXPECT_EQ((*parse_gpu_manager(answered, 0))->memory, Bytes::mib(5120));
+}
+
+TEST(GpuManager, ContainersOfAPodAreGroupsByTheirIndex) {
+  const auto got = gpu_manager_groups({{"tencent.com/vcuda-core", "30"},
+                                       {"tencent.com/vcuda-memory", "20"},
+                                       {"tencent.com/predicate-gpu-idx-10", "3"},
+                                       {"tencent.com/predicate-gpu-idx-2", "1"}});
+  EXPECT_EQ(got.value(), (std::vector<Group>{{{"1", "gpu", 5120, 30}}, {{"3", "gpu", 5120, 30}}}));
+  EXPECT_EQ(
+      gpu_manager_groups({{"tencent.com/vcuda-core", "200"}, {"tencent.com/predicate-gpu-idx-0", "0,1"}})
+          .value(),
+      (std::vector<Group>{{{"0", "gpu", kAllMemory, 100}, {"1", "gpu", kAllMemory, 100}}}));
+  EXPECT_FALSE(gpu_manager_groups({{"tencent.com/predicate-gpu-idx-x", "0"}}));
+  EXPECT_TRUE(gpu_manager_groups({{"tencent.com/vcuda-core", "30"}})->empty());
+}
+
+TEST(GpuManager, ReadsWhatItWrites) {
+  const GpuManagerShare share{30, Bytes::mib(5120), {1, 2}};
+  EXPECT_EQ(parse_gpu_manager(encode_gpu_manager(share, 3), 3).value(), share);
+}
+
+TEST(Koordinator, AllOfACardIsTheCardWithoutLimits) {
+  const auto got = koordinator_group({{"gpu", 0, "GPU-a", 100, Bytes::mib(16384), 100}}, "gpu");
+  EXPECT_EQ(got.value(), (Group{{"GPU-a", "gpu", kAllMemory, 100}}));
 }
 
 }  // namespace

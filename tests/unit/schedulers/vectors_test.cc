@@ -218,7 +218,7 @@ TEST(Vectors, MpsGivesEveryClientAnEqualPart) {
 TEST(Vectors, GpuManagerCountsInBlocksOf256MiB) {
   const auto got =
       parse_gpu_manager({{"tencent.com/vcuda-core", "30"}, {"tencent.com/vcuda-memory", "20"}}, 0);
-  EXPECT_EQ((*got)->memory().value, 5368709120U) << "T91";
+  EXPECT_EQ((*got)->memory.value, 5368709120U) << "T91";
 }
 
 TEST(Vectors, NodesRegisterTheirDevicesAsTextOrJson) {

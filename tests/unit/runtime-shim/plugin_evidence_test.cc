@@ -1,0 +1,201 @@
+// What device plugins leave besides variables: nodes, MIG instances, the kubelet's record; and schedulers
+// that disagree, or whose annotations cannot be read.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "runtime-shim/plugin_answers.h"
+#include "runtime-shim/scheduled.h"
+#include "runtime-shim/schedulers/checkpoint.h"
+#include "tests/unit/runtime-shim/fixtures.h"
+
+namespace hami::shim {
+namespace {
+
+using namespace testing;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr const char* kHami = "hami.io/vgpu-devices-allocated";
+
+vendors::Recipe recipe_with_nodes() {
+  vendors::Recipe out = recipe();
+  out.metadata.vendor = "nvidia.com";
+  vendors::Block& block = out.inject.emplace_back();
+  block.id = "gpu";
+  block.for_each = vendors::ForEach::device;
+  block.device_nodes.emplace_back().path = "/dev/nvidia${dev.minor}";
+  return out;
+}
+
+// Cards GPU-0 … with the minor numbers 10, 11 …, and two partitions of GPU-0.
+vendors::Inventory cards() {
+  vendors::Inventory out = inventory(4);
+  for (vendors::Device& device : out.devices) device.fields["minor"] = text::number(10 + device.index);
+  for (const char* name : {"MIG-a", "MIG-b"}) {
+    vendors::Device part = out.devices[0];
+    part.uuid = name;
+    part.parent = "GPU-0";
+    part.index = static_cast<std::uint32_t>(out.devices.size());
+    part.memory = Bytes::mib(10240);
+    part.fields.clear();
+    out.devices.push_back(std::move(part));
+  }
+  return out;
+}
+
+class PluginEvidence : public ::testing::Test {
+ protected:
+  // "<uuid> <MiB or all> <cores>" of each device, or the error.
+  std::vector<std::string> decide(const oci::ContainerView& view) {
+    const auto request = parse_request(view, {node_.recipe}, policy_, &warnings_);
+    if (!request) return {request.error().line()};
+    if (!*request || (*request)->vendors.empty()) return {};
+    const VendorRequest& vendor = (*request)->vendors[0];
+    if (!vendor.scheduled) return {"not scheduled"};
+    const auto got = resolve(*vendor.scheduled, node_, {});
+    if (!got) return {got.error().line()};
+    std::vector<std::string> out;
+    for (const Given& given : got->decided.devices) {
+      out.push_back(
+          text::cat({given.device, " ", given.memory ? text::number(given.memory->whole_mib()) : "all", " ",
+                     text::number(given.cores.value)}));
+    }
+    return out;
+  }
+
+  static oci::ContainerView pod(std::map<std::string, std::string> annotations,
+                                std::vector<std::pair<std::string, std::string>> env = {}) {
+    oci::ContainerView view = with_env(std::move(env));
+    view.annotations = std::move(annotations);
+    return in_pod(std::move(view), "train");
+  }
+
+  Policy policy_;
+  VendorNode node_{recipe_with_nodes(), cards()};
+  std::vector<std::string> warnings_;
+};
+
+TEST_F(PluginEvidence, NodesNameTheDevicesWhereNothingElseDoes) {
+  auto view = pod({{kHami, "GPU-0,NVIDIA,3000,0:;GPU-1,NVIDIA,3000,0:;"}});
+  view.device_paths = {"/dev/nvidiactl", "/dev/nvidia11", "/dev/nvidia-uvm"};
+  EXPECT_THAT(decide(view), ElementsAre("GPU-1 3000 0"));
+
+  view.device_paths = {"/dev/nvidiactl", "/dev/null", "/dev/nvidia-caps/nvidia-cap1"};
+  EXPECT_THAT(decide(view), IsEmpty()) << "no node of a card";
+  view.device_paths = {"/dev/nvidia11"};
+  view.privileged = true;
+  EXPECT_THAT(decide(view), IsEmpty()) << "a privileged container has every node";
+}
+
+TEST_F(PluginEvidence, InstancesOfTheRecordedCardAreGivenWhole) {
+  const std::string one = "GPU-0,NVIDIA,10240,0:;";
+  EXPECT_THAT(decide(pod({{kHami, one}}, {{"NVIDIA_VISIBLE_DEVICES", "MIG-b"}})),
+              ElementsAre("MIG-b all 100"));
+  EXPECT_THAT(decide(pod({{kHami, "GPU-0[1-0],NVIDIA,10240,0:;"}}, {{"NVIDIA_VISIBLE_DEVICES", "MIG-a"}})),
+              ElementsAre("MIG-a all 100"));
+  EXPECT_THAT(decide(pod({{kHami, "GPU-0,NVIDIA,10240,0:GPU-0,NVIDIA,10240,0:;"}},
+                         {{"NVIDIA_VISIBLE_DEVICES", "MIG-b,MIG-a"}})),
+              ElementsAre("MIG-b all 100", "MIG-a all 100"));
+}
+
+TEST_F(PluginEvidence, GpuManagersCardsAreItsMinors) {
+  const std::map<std::string, std::string> annotations{{"tencent.com/vcuda-core", "30"},
+                                                       {"tencent.com/vcuda-memory", "20"},
+                                                       {"tencent.com/predicate-gpu-idx-0", "0"},
+                                                       {"tencent.com/predicate-gpu-idx-2", "3"}};
+  EXPECT_THAT(decide(pod(annotations, {{"NVIDIA_VISIBLE_DEVICES", "3"}})), ElementsAre("3 5120 30"));
+  EXPECT_THAT(decide(pod(annotations)), IsEmpty()) << "a sidecar";
+
+  std::map<std::string, std::string> bare = annotations;
+  bare.erase("tencent.com/vcuda-memory");
+  EXPECT_THAT(decide(pod(bare, {{"NVIDIA_VISIBLE_DEVICES", "3"}})), ElementsAre(HasSubstr("a memory of 0")));
+}
+
+TEST_F(PluginEvidence, TheKubeletsRecordCountsForMoreThanThePodsVariables) {
+  const auto view = pod({{kHami, "GPU-0,NVIDIA,3000,0:;GPU-1,NVIDIA,9000,0:;"}},
+                        {{"NVIDIA_VISIBLE_DEVICES", "GPU-1"}, {"CUDA_DEVICE_MEMORY_LIMIT_0", "9000m"}});
+  schedulers::AllocateAnswer answer;
+  answer.env = {{"NVIDIA_VISIBLE_DEVICES", "GPU-0"}, {"CUDA_DEVICE_MEMORY_LIMIT_0", "3000m"}};
+
+  EXPECT_THAT(decide(view), ElementsAre("GPU-1 9000 0"));
+  EXPECT_THAT(decide(with_answers(view, {answer})), ElementsAre("GPU-0 3000 0"));
+}
+
+TEST_F(PluginEvidence, TheKubeletsRecordMayNameDevicesByNodesOrCdi) {
+  const auto view = pod({{kHami, "GPU-0,NVIDIA,3000,0:;GPU-1,NVIDIA,9000,0:;"}});
+  schedulers::AllocateAnswer nodes;
+  nodes.nodes = {{"/dev/nvidia11", "/dev/nvidia11", "rw"}};
+  schedulers::AllocateAnswer cdi;
+  cdi.cdi_devices = {"k8s.device-plugin.nvidia.com/gpu=GPU-0"};
+
+  EXPECT_THAT(decide(with_answers(view, {nodes})), ElementsAre("GPU-1 9000 0"));
+  EXPECT_THAT(decide(with_answers(view, {cdi})), ElementsAre("GPU-0 3000 0"));
+}
+
+TEST_F(PluginEvidence, TheCheckpointIsReadFromAFileOfRoots) {
+  const std::string path = text::cat({::testing::TempDir(), "/checkpoint-", std::to_string(::getpid())});
+  schedulers::AllocateAnswer answer;
+  answer.env = {{"A", "b"}};
+  std::ofstream(path) << schedulers::encode_checkpoint(
+      {{"uid", "train", "nvidia.com/gpu", {"GPU-0-1"}, answer}});
+  ::chmod(path.c_str(), 0600);
+  EXPECT_THAT(read_answers(path, "uid", "train").value(), ElementsAre(answer));
+  EXPECT_THAT(read_answers(path, "uid", "other").value(), IsEmpty());
+  ::chmod(path.c_str(), 0666);
+  EXPECT_FALSE(read_answers(path, "uid", "train")) << "others can write it";
+  std::filesystem::remove(path);
+  EXPECT_THAT(read_answers(path, "uid", "train").value(), IsEmpty());
+}
+
+TEST_F(PluginEvidence, TwoSchedulersThatDisagreeAreBothNamed) {
+  const auto got =
+      decide(pod({{kHami, "GPU-0,NVIDIA,3000,0:;"}, {"volcano.sh/vgpu-ids-new", "GPU-1,NVIDIA,3000,0:"}},
+                 {{"NVIDIA_VISIBLE_DEVICES", "GPU-0"}}));
+  EXPECT_THAT(got, ElementsAre(::testing::AllOf(HasSubstr(kHami), HasSubstr("volcano.sh/vgpu-ids-new"))));
+  EXPECT_THAT(
+      decide(pod({{kHami, "GPU-0,NVIDIA,3000,0:;"}, {"volcano.sh/vgpu-ids-new", "GPU-0,NVIDIA,3000,0:"}},
+                 {{"NVIDIA_VISIBLE_DEVICES", "GPU-0"}})),
+      ElementsAre("GPU-0 3000 0"));
+}
+
+TEST_F(PluginEvidence, LenientPolicyOverlooksOneAnnotationAndSaysSo) {
+  const auto view =
+      pod({{kHami, "GPU-0,NVIDIA,3000m,0:;"}, {"volcano.sh/vgpu-ids-new", "GPU-1,NVIDIA,3000,0:"}},
+          {{"NVIDIA_VISIBLE_DEVICES", "GPU-1"}});
+  EXPECT_THAT(decide(view), ElementsAre(::testing::AllOf(HasSubstr(kHami), HasSubstr("'3000m'"))));
+  EXPECT_THAT(warnings_, IsEmpty());
+
+  policy_.lenient = true;
+  EXPECT_THAT(decide(view), ElementsAre("GPU-1 3000 0"));
+  EXPECT_THAT(warnings_, ElementsAre(::testing::AllOf(HasSubstr(kHami), HasSubstr("taken as absent"))));
+}
+
+TEST_F(PluginEvidence, OneSchedulersListsForSeveralChipsAreNoDisagreement) {
+  node_.recipe.metadata.name = "iluvatar";
+  node_.inventory.vendor = "iluvatar";
+  const std::map<std::string, std::string> lists{
+      {"hami.io/BI-V150-devices-allocated", "GPU-0,BI-V150,3000,0:;"},
+      {"hami.io/MR-V100-devices-allocated", "GPU-1,MR-V100,9000,0:;"}};
+  EXPECT_THAT(decide(pod(lists, {{"NVIDIA_VISIBLE_DEVICES", "GPU-1"}})), ElementsAre("GPU-1 9000 0"));
+  EXPECT_THAT(decide(pod(lists, {{"NVIDIA_VISIBLE_DEVICES", "GPU-0"}})), ElementsAre("GPU-0 3000 0"));
+}
+
+TEST_F(PluginEvidence, WithoutASchedulerAPluginsNamesCountWherePolicySaysSo) {
+  policy_.env_requests = EnvRequests::device_plugins;
+  EXPECT_THAT(decide(pod({}, {{"NVIDIA_VISIBLE_DEVICES", "GPU-11111110-0000-0000-0000-000000000000"}})),
+              ElementsAre("not scheduled"));
+  for (const char* value : {"all", "0", "0,1", "void", "1-3"})
+    EXPECT_THAT(decide(pod({}, {{"NVIDIA_VISIBLE_DEVICES", value}})), IsEmpty()) << value;
+  policy_.env_requests = EnvRequests::outside_kubernetes;
+  EXPECT_THAT(decide(pod({}, {{"NVIDIA_VISIBLE_DEVICES", "GPU-11111110-0000-0000-0000-000000000000"}})),
+              IsEmpty());
+}
+
+}  // namespace
+}  // namespace hami::shim
