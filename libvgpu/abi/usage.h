@@ -32,8 +32,9 @@ inline constexpr std::uint32_t kUsageVersion = 2;
 inline constexpr std::uint32_t kMaxSlots = 2048;       // processes per container with their own record
 inline constexpr std::uint32_t kStripes = 4;           // threads of a process spread over this many words
 inline constexpr std::uint64_t kGateByte = kMaxSlots;  // lock byte of whoever raises `gate`
-inline constexpr std::uint64_t kStartByte = kMaxSlots + 1;  // lock byte of a process that starts
-inline constexpr std::uint64_t kLifeBytes = 1U << 16U;      // `life` lies from here on
+inline constexpr std::uint64_t kStartByte = kMaxSlots + 1;    // lock byte of a process that starts
+inline constexpr std::uint64_t kContextByte = kMaxSlots + 2;  // lock byte of a process that makes a context
+inline constexpr std::uint64_t kLifeBytes = 1U << 16U;        // `life` lies from here on
 
 // Card time that the container's processes took on one device, for its core limit. Nanoseconds of
 // CLOCK_MONOTONIC and of card time; zeroed memory is a container that took nothing.
@@ -87,6 +88,9 @@ struct alignas(64) UsagePage {
   std::uint64_t reserved[1];
   UsageDevice devices[kMaxDevices];
   UsageSlot slots[kMaxSlots];
+  // What a context takes from each device, + 1; 0: not known yet. The first process that can measure it writes
+  // it, and the runtime may before the container starts.
+  std::atomic<std::uint64_t> context_bytes[kMaxDevices];
 };
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "libvgpu/abi/usage_repair.h"
@@ -338,12 +339,33 @@ std::uint32_t Account::sweep() noexcept {
   return dead;
 }
 
-void Account::mirror_to(Region& region, void (*first)(void*) noexcept, void* data) noexcept {
-  // Starting takes microseconds; one that was killed meanwhile holds no lock.
-  for (int round = 0; round < 1000 && !abi::set_byte_lock(fd_, abi::kStartByte, F_WRLCK); ++round) {
+// One that was killed holds no lock.
+bool Account::wait_for_byte(std::uint64_t byte, int milliseconds) noexcept {
+  for (int round = 0; !abi::set_byte_lock(fd_, byte, F_WRLCK); ++round) {
+    if (round == milliseconds || (errno != EAGAIN && errno != EACCES)) return false;
     const timespec pause = {0, 1'000'000};
     ::nanosleep(&pause, nullptr);
   }
+  return true;
+}
+
+bool Account::try_exclusive() noexcept {
+  const ErrnoGuard keep_errno;
+  const LockGuard guard(sweeping_);
+  return keep_file() && abi::set_byte_lock(fd_, abi::kContextByte, F_WRLCK);
+}
+
+void Account::end_exclusive() noexcept {
+  const ErrnoGuard keep_errno;
+  if (has_file()) abi::set_byte_lock(fd_, abi::kContextByte, F_UNLCK);
+}
+
+void Account::tell_host_pid(std::uint32_t host_pid) noexcept {
+  if (abi::UsageSlot* mine = slot()) mine->host_pid.store(host_pid, std::memory_order_relaxed);
+}
+
+void Account::mirror_to(Region& region, void (*first)(void*) noexcept, void* data) noexcept {
+  wait_for_byte(abi::kStartByte, 1000);  // starting takes microseconds
   mirror_ = &region;
   if (!has_others()) first(data);
   slot();

@@ -62,6 +62,17 @@ class Account {
   // What the host calls a process of this container; 0 when nobody told us.
   std::uint32_t host_of_pid(std::uint32_t pid) const noexcept;
 
+  // What the host calls this process; 0 while nobody knows.
+  std::uint32_t own_host_pid() const noexcept {
+    const abi::UsageSlot* mine = slot_.load(std::memory_order_acquire);
+    return mine == nullptr ? 0 : mine->host_pid.load(std::memory_order_relaxed);
+  }
+  void tell_host_pid(std::uint32_t host_pid) noexcept;
+
+  // Between these two no other process of the container is between them. False: another one is.
+  bool try_exclusive() noexcept;
+  void end_exclusive() noexcept;
+
   // True when a process of this container has used a device.
   bool has_process(std::uint32_t pid) const noexcept;
 
@@ -85,6 +96,7 @@ class Account {
   bool has_file() const noexcept;
   bool keep_file() noexcept;
   void hold_life() noexcept;
+  bool wait_for_byte(std::uint64_t byte, int milliseconds) noexcept;
   // A change of `committed` under way: the marked word of our slot. Null when there is no slot.
   struct Change {
     std::atomic<std::uint64_t>* word;

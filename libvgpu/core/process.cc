@@ -5,6 +5,7 @@
 
 #include "libvgpu/core/page_file.h"
 #include "libvgpu/cuda/contexts.h"
+#include "libvgpu/cuda/overhead.h"
 #include "libvgpu/cuda/pace.h"
 #include "libvgpu/cuda/stock.h"
 
@@ -39,6 +40,7 @@ void after_fork_in_child() noexcept {
   g_process.physical.forget();
   forget_contexts();
   forget_stock();
+  forget_overhead();
   forget_pacing();
 }
 

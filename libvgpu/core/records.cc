@@ -109,8 +109,11 @@ std::uint64_t Records::remove(Space space, std::uint64_t name) noexcept {
   return packed;
 }
 
-// Linear memory and arrays end with their context; other objects use the field for what they like.
-bool Records::has_owner(Space space) noexcept { return space <= Space::mipmap; }
+// What lies in a context ends with it, and so does what the context itself costs; other objects use the field
+// for what they like.
+bool Records::has_owner(Space space) noexcept {
+  return space <= Space::library && space != Space::external_memory;
+}
 
 void Records::take_owned(unsigned owner, void (*visit)(void*, const Record&), void* context) noexcept {
   for (Shard& shard : shards_) {

@@ -16,7 +16,7 @@ enum class Space : unsigned {
   array = 2,            // CUarray
   mipmap = 3,           // CUmipmappedArray
   external_memory = 4,  // CUexternalMemory
-  context = 5,          // what a context costs
+  context = 5,          // what a context costs, and at the addresses behind it, what its limits cost
   module = 6,           // CUmodule
   library = 7,          // CUlibrary
   pooled = 8,           // stream-ordered memory: what its pool holds is charged, this only says which pool
@@ -44,7 +44,7 @@ class Records {
   // Removes an object and returns what it held.
   std::optional<Record> take(Space space, std::uint64_t name) noexcept { return known(remove(space, name)); }
 
-  // Removes the linear memory and arrays of `owner` and hands each to `visit(context, record)`.
+  // Removes the objects that lie in the context `owner` and hands each to `visit(context, record)`.
   void take_owned(unsigned owner, void (*visit)(void* context, const Record& record), void* context) noexcept;
 
   // In the child of a fork: the objects are the parent's.

@@ -34,6 +34,9 @@ inline CUresult refusal(const Reservation& reservation) noexcept {
 // remember it: the caller must undo the allocation.
 bool keep(Space space, std::uint64_t name, Reservation& reservation) noexcept;
 
+// The same for an object that ends with the context of number `owner`.
+bool keep(Space space, std::uint64_t name, unsigned owner, Reservation& reservation) noexcept;
+
 // Frees an object through `call`: its record decides only what is given back, the driver decides the result,
 // also for objects that we have never seen.
 template <typename Call>

@@ -4,6 +4,7 @@
 
 #include "libvgpu/core/process.h"
 #include "libvgpu/cuda/driver.h"
+#include "libvgpu/cuda/overhead.h"
 
 namespace hami::vgpu {
 namespace {
@@ -37,8 +38,9 @@ unsigned find(CUcontext context) noexcept {
   return 0;
 }
 
-unsigned add(CUcontext context, int primary_of) noexcept {
+unsigned add(CUcontext context, int primary_of, bool& is_new) noexcept {
   const LockGuard guard(g_changing);
+  is_new = false;
   if (const unsigned known = find(context)) return known;
   for (unsigned i = 0; i < kPlaces; ++i) {
     Place& place = g_places[(home(context) + i) % kPlaces];
@@ -46,6 +48,7 @@ unsigned add(CUcontext context, int primary_of) noexcept {
     if (there != nullptr && there != retired_mark()) continue;
     place.primary_of.store(primary_of, std::memory_order_relaxed);
     place.context.store(context, std::memory_order_release);
+    is_new = true;
     return static_cast<unsigned>(&place - g_places) + 1;
   }
   return 0;
@@ -82,7 +85,15 @@ unsigned current_context() noexcept {
   if (driver<&CudaDriver::cuCtxGetCurrent>(&context) != CUDA_SUCCESS || context == nullptr) return 0;
   if (const unsigned known = find(context)) [[likely]]
     return known;
-  return add(context, primary_device(context));
+  bool is_new = false;
+  const unsigned number = add(context, primary_device(context), is_new);
+  if (is_new && mode() == Mode::on) charge_adopted_context(context, number);
+  return number;
+}
+
+unsigned note_context(CUcontext context, CUdevice primary_ordinal) noexcept {
+  bool is_new = false;
+  return add(context, primary_ordinal + 1, is_new);
 }
 
 template <typename Wanted>

@@ -10,6 +10,10 @@ namespace hami::vgpu {
 // once.
 unsigned current_context() noexcept;
 
+// The number of a context that was made just now; primary_ordinal: of the device whose primary context it is,
+// -1 when the program made it.
+unsigned note_context(CUcontext context, CUdevice primary_ordinal) noexcept;
+
 // The objects of one context, or of a device's primary context, while a call may be ending it. Allocations
 // that other threads make meanwhile belong to the context's next life. Made before the driver is called:
 //   { Ending ending = Ending::of(context); status = …; ending.done(status == CUDA_SUCCESS); }

@@ -1,12 +1,47 @@
-// The end of contexts: what was allocated in them is free again.
+// The life of contexts: what they cost is charged, and when they end, what was allocated in them is free
+// again.
 #include "libvgpu/core/process.h"
+#include "libvgpu/cuda/charge.h"
 #include "libvgpu/cuda/contexts.h"
 #include "libvgpu/cuda/driver.h"
+#include "libvgpu/cuda/overhead.h"
 #include "libvgpu/cuda/pace.h"
 #include "libvgpu/export.h"
 
 namespace hami::vgpu {
 namespace {
+
+// Makes a context on a device through `call`; `undo` destroys it when it does not fit.
+template <typename Call, typename Undo>
+CUresult make(CUcontext* out, CUdevice ordinal, bool is_primary, Call call, Undo undo) noexcept {
+  const int device = mode() == Mode::on && out != nullptr ? device_index(ordinal) : -1;
+  if (device < 0) return call();
+  ContextMaking making(static_cast<unsigned>(device), ordinal);
+  if (!making.reservation()) return refusal(making.reservation());
+  const CUresult status = call();
+  if (status != CUDA_SUCCESS) return status;
+  if (making.keep(*out, is_primary)) return CUDA_SUCCESS;
+  Ending ending = Ending::of(*out);
+  undo(*out);
+  ending.done(true);
+  *out = nullptr;
+  return CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+template <typename Call>
+CUresult create(CUcontext* out, CUdevice ordinal, Call call) noexcept {
+  return make(out, ordinal, false, call, [](CUcontext made) {
+    if (driver<&CudaDriver::cuCtxDestroy_v2>(made) == CUDA_ERROR_NOT_SUPPORTED) {
+      driver<&CudaDriver::cuCtxDestroy>(made);
+    }
+  });
+}
+
+CUresult release_once(CUdevice ordinal) noexcept {
+  const CUresult status = driver<&CudaDriver::cuDevicePrimaryCtxRelease_v2>(ordinal);
+  return status == CUDA_ERROR_NOT_SUPPORTED ? driver<&CudaDriver::cuDevicePrimaryCtxRelease>(ordinal)
+                                            : status;
+}
 
 template <typename Call>
 CUresult destroy(CUcontext context, Call call) noexcept {
@@ -44,6 +79,63 @@ CUresult reset_primary(CUdevice ordinal, Call call) noexcept {
 }  // namespace hami::vgpu
 
 using namespace hami::vgpu;
+
+HAMI_EXPORT CUresult cuCtxCreate(CUcontext* ctx, unsigned flags, CUdevice dev) {
+  return create(ctx, dev, [=] { return driver<&CudaDriver::cuCtxCreate>(ctx, flags, dev); });
+}
+
+HAMI_EXPORT CUresult cuCtxCreate_v2(CUcontext* ctx, unsigned flags, CUdevice dev) {
+  return create(ctx, dev, [=] { return driver<&CudaDriver::cuCtxCreate_v2>(ctx, flags, dev); });
+}
+
+HAMI_EXPORT CUresult cuCtxCreate_v3(CUcontext* ctx, CUexecAffinityParam* params_array, int num_params,
+                                    unsigned flags, CUdevice dev) {
+  return create(ctx, dev, [=] {
+    return driver<&CudaDriver::cuCtxCreate_v3>(ctx, params_array, num_params, flags, dev);
+  });
+}
+
+HAMI_EXPORT CUresult cuCtxCreate_v4(CUcontext* ctx, CUctxCreateParams* ctx_create_params, unsigned flags,
+                                    CUdevice dev) {
+  return create(ctx, dev,
+                [=] { return driver<&CudaDriver::cuCtxCreate_v4>(ctx, ctx_create_params, flags, dev); });
+}
+
+// Only the first of a device's users makes the context.
+HAMI_EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext* ctx, CUdevice dev) {
+  const auto call = [=] { return driver<&CudaDriver::cuDevicePrimaryCtxRetain>(ctx, dev); };
+  if (mode() != Mode::on || is_primary_active(dev)) return call();
+  return make(ctx, dev, true, call, [=](CUcontext) { release_once(dev); });
+}
+
+// It lives in the device's primary context and costs little; how much only NVML tells.
+HAMI_EXPORT CUresult cuGreenCtxCreate(CUgreenCtx* ctx, CUdevResourceDesc desc, CUdevice dev, unsigned flags) {
+  const auto call = [=] { return driver<&CudaDriver::cuGreenCtxCreate>(ctx, desc, dev, flags); };
+  const int device = mode() == Mode::on && ctx != nullptr ? device_index(dev) : -1;
+  if (device < 0) return call();
+  const Growth growth(static_cast<unsigned>(device));
+  const CUresult status = call();
+  if (status != CUDA_SUCCESS) return status;
+  Reservation reservation = reserve(static_cast<unsigned>(device), growth.bytes());
+  if (reservation && keep(Space::context, reinterpret_cast<std::uintptr_t>(*ctx), 0, reservation)) {
+    return CUDA_SUCCESS;
+  }
+  driver<&CudaDriver::cuGreenCtxDestroy>(*ctx);
+  *ctx = nullptr;
+  return CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+HAMI_EXPORT CUresult cuGreenCtxDestroy(CUgreenCtx ctx) {
+  return release(Space::context, reinterpret_cast<std::uintptr_t>(ctx),
+                 [=] { return driver<&CudaDriver::cuGreenCtxDestroy>(ctx); });
+}
+
+// Another name for a green context, which is charged.
+HAMI_EXPORT CUresult cuCtxFromGreenCtx(CUcontext* context, CUgreenCtx ctx) {
+  const CUresult status = driver<&CudaDriver::cuCtxFromGreenCtx>(context, ctx);
+  if (status == CUDA_SUCCESS && mode() == Mode::on) note_context(*context, -1);
+  return status;
+}
 
 HAMI_EXPORT CUresult cuCtxDestroy_v2(CUcontext ctx) {
   return destroy(ctx, [=] { return driver<&CudaDriver::cuCtxDestroy_v2>(ctx); });

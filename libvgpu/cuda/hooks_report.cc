@@ -1,6 +1,8 @@
 // How much memory a device has: the slice's, never more than the card's.
 #include "libvgpu/core/view.h"
 #include "libvgpu/cuda/charge.h"
+#include "libvgpu/cuda/contexts.h"
+#include "libvgpu/cuda/overhead.h"
 #include "libvgpu/cuda/stock.h"
 #include "libvgpu/export.h"
 
@@ -20,7 +22,9 @@ CUresult mem_info(Size* free, Size* total, Call call) noexcept {
   const int device = current_device_index(status);
   if (device < 0) return kUnusable;
   const auto index = static_cast<unsigned>(device);
+  current_context();  // one that the program got past us is counted from here on
   settle_stock(index);
+  reconcile(index);
   const DeviceView view = view_device(limit_of(index), g_process.account.used(index), real_total, real_free);
   if (free != nullptr) *free = static_cast<Size>(view.free);
   if (total != nullptr) *total = static_cast<Size>(view.total);

@@ -87,7 +87,8 @@ std::uint64_t bytes_for_limits(const Context& context) {
   std::uint64_t bytes = 0;
   const Device& device = state().devices[context.device];
   if (context.limits[CU_LIMIT_STACK_SIZE] > kDefaultLimits[CU_LIMIT_STACK_SIZE]) {
-    bytes += context.limits[CU_LIMIT_STACK_SIZE] * device.multiprocessors * device.threads_per_multiprocessor;
+    bytes += (context.limits[CU_LIMIT_STACK_SIZE] - kDefaultLimits[CU_LIMIT_STACK_SIZE]) *
+             device.multiprocessors * device.threads_per_multiprocessor;
   }
   for (const int limit : {CU_LIMIT_PRINTF_FIFO_SIZE, CU_LIMIT_MALLOC_HEAP_SIZE}) {
     if (context.limits[limit] > kDefaultLimits[limit]) bytes += context.limits[limit] - kDefaultLimits[limit];

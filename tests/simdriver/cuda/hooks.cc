@@ -196,6 +196,14 @@ int sim_context_bytes(int device, std::uint64_t bytes) {
   return 0;
 }
 
+std::uint64_t sim_used_bytes(int device) {
+  if (!hami::sim::is_device(device)) return 0;
+  const hami::sim::Guard guard(hami::sim::state());
+  return hami::sim::state().devices[hami::sim::state_index(device)].used;
+}
+
+CUresult sim_set_limit(CUlimit limit, std::size_t value) { return cuCtxSetLimit(limit, value); }
+
 std::uint64_t sim_advance_clock(std::uint64_t nanoseconds) {
   hami::sim::State* state = hami::sim::attach();
   if (state == nullptr) return 0;

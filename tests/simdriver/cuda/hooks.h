@@ -10,6 +10,8 @@
 
 #include <cstdint>
 
+#include "libvgpu/cuda/types.h"
+
 extern "C" {
 
 // The next call of `function` (its exported symbol) fails with `code`. Returns 0, or -1 for an unknown name.
@@ -29,6 +31,10 @@ std::uint64_t sim_unmodelled_calls();
 void sim_reset();
 // What contexts take from now on, on the device with this ordinal. Changes the state for every process.
 int sim_context_bytes(int device, std::uint64_t bytes);
+// What the card has lost to all processes, on the device with this ordinal.
+std::uint64_t sim_used_bytes(int device);
+// cuCtxSetLimit without a name that anything could have replaced: memory that the driver takes on its own.
+CUresult sim_set_limit(CUlimit limit, std::size_t value);
 // Time for a state with virtual_clock = 1. Returns the time after it.
 std::uint64_t sim_advance_clock(std::uint64_t nanoseconds);
 }

@@ -136,6 +136,17 @@ const ErrorText kErrors[] = {
 #include "tests/simdriver/cuda/errors.def"
 };
 
+constexpr CUuuid kRuntimeTable = {
+    {0x6b, 0xd5, 0xfb, 0x6c, 0x5b, 0xf4, 0xe7, 0x4a, 0x89, 0x87, 0xd9, 0x39, 0x12, 0xfd, 0x9d, 0xf9}};
+
+// The size comes first; entry 2 makes the primary context of a device.
+struct RuntimeEntries {
+  std::size_t size;
+  void* unknown;
+  CUresult (*primary_context)(CUcontext*, CUdevice);
+};
+const RuntimeEntries kRuntimeEntries = {sizeof(RuntimeEntries), nullptr, cuDevicePrimaryCtxRetain};
+
 const ErrorText* find_error(CUresult code) {
   for (const ErrorText& error : kErrors) {
     if (error.code == static_cast<int>(code)) return &error;
@@ -159,11 +170,15 @@ CUresult cuGetProcAddress_v2(const char* symbol, void** pfn, int version, std::u
   return hami::sim::get_proc_address(symbol, pfn, version, flags, status);
 }
 
-// The private tables of the real driver are not modelled: NVIDIA's run time checks them with a handshake.
+// Of the private tables only the one is modelled through which NVIDIA's run time makes primary contexts; the
+// others check the caller with a handshake.
 CUresult cuGetExportTable(const void** table, const CUuuid* id) {
   SIM_CALL(cuGetExportTable);
   if (table != nullptr) *table = nullptr;
-  return table == nullptr || id == nullptr ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_NOT_FOUND;
+  if (table == nullptr || id == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (memcmp(id, &hami::sim::kRuntimeTable, sizeof *id) != 0) return CUDA_ERROR_NOT_FOUND;
+  *table = &hami::sim::kRuntimeEntries;
+  return CUDA_SUCCESS;
 }
 
 CUresult cuDriverGetVersion(int* version) {

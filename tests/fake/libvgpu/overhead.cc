@@ -1,0 +1,184 @@
+// A program that makes the driver take memory that no function names.
+//   vgpu-overhead SCENARIO; prints one line per step: "NAME: RESULT, charged N KiB, card N KiB", the card's
+//   count being that of the simulated driver
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "libvgpu/cuda/types.h"
+
+namespace {
+
+constexpr std::size_t kMiB = std::size_t{1} << 20U;
+
+struct Cuda {
+#define HAMI_FN(symbol, since, result, params, args) result(*symbol) params;
+#define HAMI_FN_DRIVER(symbol, since, result, params, args) result(*symbol) params;
+#include "libvgpu/cuda/functions.def"
+  CUresult (*cuGetExportTable)(const void** table, const CUuuid* id);
+  std::uint64_t (*sim_used_bytes)(int device);
+};
+Cuda cuda;
+CUdevice device;
+
+template <typename Function>
+void find(void* library, const char* symbol, Function& out) {
+  out = reinterpret_cast<Function>(dlsym(library, symbol));
+}
+
+void find_functions() {
+  void* library = dlopen("libcuda.so.1", RTLD_NOW);
+  if (library == nullptr) {
+    std::fprintf(stderr, "%s\n", dlerror());
+    std::exit(1);
+  }
+#define HAMI_FN(symbol, since, result, params, args) find(library, #symbol, cuda.symbol);
+#define HAMI_FN_DRIVER HAMI_FN
+#include "libvgpu/cuda/functions.def"
+  find(library, "cuGetExportTable", cuda.cuGetExportTable);
+  find(library, "sim_used_bytes", cuda.sim_used_bytes);
+}
+
+void step(const char* name, CUresult status) {
+  std::size_t free_bytes = 0;
+  std::size_t total = 0;
+  const CUresult known = cuda.cuMemGetInfo_v2(&free_bytes, &total);
+  std::printf("%s: %d", name, static_cast<int>(status));
+  if (known == CUDA_SUCCESS) std::printf(", charged %zu KiB", (total - free_bytes) / 1024);
+  std::printf(", card %llu KiB\n", static_cast<unsigned long long>(cuda.sim_used_bytes(device) / 1024));
+  std::fflush(stdout);
+}
+
+void created() {
+  CUcontext made[4] = {};
+  step("first", cuda.cuCtxCreate(&made[0], 0, device));
+  step("second", cuda.cuCtxCreate_v2(&made[1], 0, device));
+  step("third", cuda.cuCtxCreate_v3(&made[2], nullptr, 0, 0, device));
+  const CUresult fourth = cuda.cuCtxCreate_v4(&made[3], nullptr, 0, device);
+  step("fourth", fourth);
+  if (fourth == CUDA_SUCCESS) cuda.cuCtxDestroy_v2(made[3]);
+  step("fourth destroyed", CUDA_SUCCESS);
+  cuda.cuCtxDestroy_v2(made[2]);
+  cuda.cuCtxDestroy(made[1]);
+  cuda.cuCtxSetCurrent(made[0]);
+  step("two more destroyed", CUDA_SUCCESS);
+}
+
+void primary() {
+  CUcontext context = nullptr;
+  const CUresult status = cuda.cuDevicePrimaryCtxRetain(&context, device);
+  cuda.cuCtxSetCurrent(context);
+  step("retained", status);
+  step("retained again", cuda.cuDevicePrimaryCtxRetain(&context, device));
+  step("released once", cuda.cuDevicePrimaryCtxRelease_v2(device));
+  CUcontext own = nullptr;
+  step("own", cuda.cuCtxCreate_v2(&own, 0, device));
+  cuda.cuDevicePrimaryCtxRelease_v2(device);
+  step("released for good", CUDA_SUCCESS);
+  cuda.cuDevicePrimaryCtxRetain(&context, device);
+  step("retained once more", CUDA_SUCCESS);
+  cuda.cuDevicePrimaryCtxReset_v2(device);
+  step("reset", CUDA_SUCCESS);
+}
+
+// As NVIDIA's run time makes the primary context: past every function with a name.
+void adopted() {
+  constexpr CUuuid kRuntimeTable = {
+      {0x6b, 0xd5, 0xfb, 0x6c, 0x5b, 0xf4, 0xe7, 0x4a, 0x89, 0x87, 0xd9, 0x39, 0x12, 0xfd, 0x9d, 0xf9}};
+  struct Entries {
+    std::size_t size;
+    void* unknown;
+    CUresult (*primary_context)(CUcontext*, CUdevice);
+  };
+  const void* table = nullptr;
+  CUcontext context = nullptr;
+  CUdeviceptr pointer = 0;
+  CUresult status = cuda.cuGetExportTable(&table, &kRuntimeTable);
+  if (status == CUDA_SUCCESS) status = static_cast<const Entries*>(table)->primary_context(&context, device);
+  cuda.cuCtxSetCurrent(context);
+  step("through the table", status);
+  step("alloc", cuda.cuMemAlloc_v2(&pointer, 64 * kMiB));
+  cuda.cuDevicePrimaryCtxRelease_v2(device);
+  cuda.cuCtxCreate_v2(&context, 0, device);
+  step("another in its place", CUDA_SUCCESS);
+}
+
+void green() {
+  CUcontext context = nullptr;
+  CUgreenCtx made = nullptr;
+  cuda.cuDevicePrimaryCtxRetain(&context, device);
+  cuda.cuCtxSetCurrent(context);
+  step("primary", CUDA_SUCCESS);
+  step("green", cuda.cuGreenCtxCreate(&made, nullptr, device, 1));
+  step("destroyed", cuda.cuGreenCtxDestroy(made));
+}
+
+void limits() {
+  CUcontext context = nullptr;
+  cuda.cuCtxCreate_v2(&context, 0, device);
+  step("context", CUDA_SUCCESS);
+  step("stack", cuda.cuCtxSetLimit(CU_LIMIT_STACK_SIZE, 2048));
+  step("printf", cuda.cuCtxSetLimit(CU_LIMIT_PRINTF_FIFO_SIZE, 33 * kMiB));
+  step("heap", cuda.cuCtxSetLimit(CU_LIMIT_MALLOC_HEAP_SIZE, 64 * kMiB));
+  step("too much heap", cuda.cuCtxSetLimit(CU_LIMIT_MALLOC_HEAP_SIZE, 4096 * kMiB));
+  step("less stack", cuda.cuCtxSetLimit(CU_LIMIT_STACK_SIZE, 1536));
+  step("small heap", cuda.cuCtxSetLimit(CU_LIMIT_MALLOC_HEAP_SIZE, 8 * kMiB));
+  cuda.cuCtxDestroy_v2(context);
+  cuda.cuCtxCreate_v2(&context, 0, device);
+  step("another context", CUDA_SUCCESS);
+}
+
+void modules() {
+  CUcontext context = nullptr;
+  CUmodule module = nullptr;
+  CUmodule large = nullptr;
+  CUlibrary library = nullptr;
+  cuda.cuCtxCreate_v2(&context, 0, device);
+  step("context", CUDA_SUCCESS);
+  step("module", cuda.cuModuleLoadData(&module, "SIMGPU 104857600"));
+  step("module too large", cuda.cuModuleLoadDataEx(&large, "SIMGPU 2147483648", 0, nullptr, nullptr));
+  step("library",
+       cuda.cuLibraryLoadData(&library, "SIMGPU 52428800", nullptr, nullptr, 0, nullptr, nullptr, 0));
+  step("module unloaded", cuda.cuModuleUnload(module));
+  step("library unloaded", cuda.cuLibraryUnload(library));
+  step("fat binary", cuda.cuModuleLoadFatBinary(&module, "SIMGPU 1048576"));
+  cuda.cuCtxDestroy_v2(context);
+  cuda.cuCtxCreate_v2(&context, 0, device);
+  step("another context", CUDA_SUCCESS);
+}
+
+// What the driver takes behind everybody's back shows when NVML is asked again.
+void late() {
+  CUcontext context = nullptr;
+  cuda.cuCtxCreate_v2(&context, 0, device);
+  const auto limit = reinterpret_cast<CUresult (*)(CUlimit, std::size_t)>(
+      dlsym(dlopen("libcuda.so.1", RTLD_NOW), "sim_set_limit"));
+  limit(CU_LIMIT_MALLOC_HEAP_SIZE, 128 * kMiB);
+  usleep(1'100'000);
+  step("after a second", CUDA_SUCCESS);
+  limit(CU_LIMIT_MALLOC_HEAP_SIZE, 8 * kMiB);
+  usleep(1'100'000);
+  step("after another", CUDA_SUCCESS);
+}
+
+struct Scenario {
+  const char* name;
+  void (*run)();
+};
+constexpr Scenario kScenarios[] = {{"created", created}, {"primary", primary}, {"adopted", adopted},
+                                   {"green", green},     {"limits", limits},   {"modules", modules},
+                                   {"late", late}};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  find_functions();
+  if (cuda.cuInit(0) != CUDA_SUCCESS || cuda.cuDeviceGet(&device, 0) != CUDA_SUCCESS) return 1;
+  for (const Scenario& scenario : kScenarios) {
+    if (argc == 2 && std::strcmp(argv[1], scenario.name) == 0) return scenario.run(), 0;
+  }
+  return 2;
+}

@@ -1,0 +1,135 @@
+// What the card loses to a process beside what it asks for by name. After every step the charge is what the
+// card has lost, and the limit of 1500 MiB holds for the card's own count.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <sstream>
+
+#include "tests/fake/libvgpu/vgpu_node.h"
+
+namespace hami::fake {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr std::uint64_t kLimitMib = 1500;
+
+struct Step {
+  std::string name;
+  int status;
+  std::uint64_t charged;  // KiB
+  std::uint64_t card;     // KiB
+};
+
+std::vector<Step> steps_of(const std::string& out) {
+  std::vector<Step> steps;
+  std::istringstream lines(out);
+  for (std::string line; std::getline(lines, line);) {
+    Step step;
+    const auto colon = line.find(": ");
+    step.name = line.substr(0, colon);
+    const int found = std::sscanf(line.c_str() + colon, ": %d, charged %lu KiB, card %lu KiB", &step.status,
+                                  &step.charged, &step.card);
+    EXPECT_EQ(found, 3) << line;
+    steps.push_back(step);
+  }
+  return steps;
+}
+
+class Overhead : public ::testing::TestWithParam<const char*> {
+ protected:
+  static constexpr const char* kCard = "cuda_version = 13.0\n[gpu]\nmemory_mib = 8192\ncontext_mib = 300\n";
+
+  static std::vector<Step> exercise(const Container& container, const std::string& scenario) {
+    const Outcome result = container.run({HAMI_BUILD_DIR "/bin/vgpu-overhead", scenario});
+    EXPECT_EQ(result.status, 0) << result.err;
+    return steps_of(result.out);
+  }
+  static int status_of(const std::vector<Step>& steps, const std::string& name) {
+    for (const Step& step : steps) {
+      if (step.name == name) return step.status;
+    }
+    ADD_FAILURE() << "no step '" << name << "'";
+    return -1;
+  }
+};
+
+TEST_P(Overhead, IsChargedAsTheCardLosesIt) {
+  const SimNode node(kCard);
+  const Container container(node, {kLimitMib});
+
+  const std::vector<Step> steps = exercise(container, GetParam());
+
+  ASSERT_FALSE(steps.empty());
+  for (const Step& step : steps) {
+    EXPECT_EQ(step.charged, step.card) << step.name;
+    EXPECT_GE(step.charged, 300U * 1024) << step.name << ": at least one context";
+  }
+  EXPECT_LE(container.page().devices[0].peak.load(), kLimitMib * kMiB);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Overhead,
+                         ::testing::Values("created", "primary", "green", "limits", "modules", "late"),
+                         [](const auto& scenario) { return std::string(scenario.param); });
+
+// Nobody saw it coming, so NVML's list does not tell which entry is new.
+TEST(AdoptedContext, IsChargedByTheTableUntilAContextWasMeasured) {
+  const SimNode node("[gpu]\nmemory_mib = 8192\ncontext_mib = 300\n");
+  const Container container(node, {1500});
+
+  const std::string first = container.run({HAMI_BUILD_DIR "/bin/vgpu-overhead", "adopted"}).out;
+  const std::string second = container.run({HAMI_BUILD_DIR "/bin/vgpu-overhead", "adopted"}).out;
+
+  EXPECT_THAT(first, HasSubstr("through the table: 0, charged 385024 KiB, card 307200 KiB"));
+  EXPECT_THAT(first, HasSubstr("another in its place: 0, charged 307200 KiB, card 307200 KiB"));
+  EXPECT_THAT(second, HasSubstr("through the table: 0, charged 307200 KiB, card 307200 KiB"));
+  EXPECT_THAT(second, HasSubstr("alloc: 0, charged 372736 KiB, card 372736 KiB"));
+}
+
+TEST(ContextCost, IsKnownToTheNextProcessBeforeItMakesOne) {
+  const SimNode node("[gpu]\nmemory_mib = 8192\ncontext_mib = 300\n");
+  const Container container(node, {500});
+  const pid_t pid = container.start("holder", {client(), "--hold", "30", "alloc", "100"});
+  ASSERT_TRUE(eventually([&] { return container.committed() == 400 * kMiB; }));
+  EXPECT_EQ(container.page().context_bytes[0].load(), 300 * kMiB + 1);
+
+  EXPECT_THAT(container.run({client(), "alloc", "1"}).out, Not(HasSubstr("SUCCESS")));
+  EXPECT_LE(node.stat("container", "peak_physical"), 500 * kMiB) << "the second was not even tried";
+  ::kill(pid, SIGKILL);
+}
+
+TEST(ContextCost, OfTheFirstIsRefusedWhenItDoesNotFit) {
+  const SimNode node("[gpu]\nmemory_mib = 8192\ncontext_mib = 300\n");
+  const Container container(node, {200});
+
+  EXPECT_THAT(container.run({client(), "alloc", "1"}).out, Not(HasSubstr("SUCCESS")));
+  EXPECT_EQ(container.committed(), 0U);
+}
+
+TEST(ContextCost, IsEstimatedWhenNvmlDoesNotListProcesses) {
+  const SimNode node("process_list = 0\n[gpu]\nmemory_mib = 8192\ncontext_mib = 300\n");
+  const Container container(node, {1000});
+
+  // 160 MiB for capability 8, and 1 KiB for each of 108 * 2048 threads.
+  EXPECT_THAT(container.run({client(), "info"}).out, HasSubstr("free 624 MiB, total 1000 MiB"));
+}
+
+TEST(ContextCost, IsWhatTheRuntimeWroteWhenNvmlDoesNotListProcesses) {
+  const SimNode node("process_list = 0\n[gpu]\nmemory_mib = 8192\ncontext_mib = 300\n");
+  const Container container(node, {1000});
+  container.page().context_bytes[0].store(300 * kMiB + 1);
+
+  EXPECT_THAT(container.run({client(), "info"}).out, HasSubstr("free 700 MiB, total 1000 MiB"));
+}
+
+TEST(ContextCost, IsSeenThroughPidsOfAnotherNamespace) {
+  const SimNode node("pid_offset = 100000\n[gpu]\nmemory_mib = 8192\ncontext_mib = 300\n");
+  const Container container(node, {1000});
+
+  EXPECT_THAT(container.run({client(), "alloc", "100"}).out, HasSubstr("free 600 MiB, total 1000 MiB"));
+}
+
+}  // namespace
+}  // namespace hami::fake
