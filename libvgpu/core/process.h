@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "libvgpu/core/account.h"
+#include "libvgpu/core/blocks.h"
 #include "libvgpu/core/limits.h"
 #include "libvgpu/core/physical.h"
 #include "libvgpu/core/records.h"
@@ -27,6 +28,7 @@ struct Process {
   Account account;
   Region region;  // open when HAMi's monitor may look for it
   Records records;
+  Blocks blocks;
   PhysicalMemory physical;
   SpinLock starting;
   // Whether launches are paced, and how; decided at the start.

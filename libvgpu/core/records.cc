@@ -115,7 +115,7 @@ bool Records::has_owner(Space space) noexcept {
   return space <= Space::library && space != Space::external_memory;
 }
 
-void Records::take_owned(unsigned owner, void (*visit)(void*, const Record&), void* context) noexcept {
+void Records::take_owned(unsigned owner, void (*visit)(Space, std::uint64_t, const Record&)) noexcept {
   for (Shard& shard : shards_) {
     const LockGuard guard(shard.lock);
     if (shard.count == 0) continue;
@@ -125,7 +125,7 @@ void Records::take_owned(unsigned owner, void (*visit)(void*, const Record&), vo
         ++at;
         continue;
       }
-      visit(context, unpack(entry.packed));
+      visit(space_of(entry.packed), entry.name, unpack(entry.packed));
       erase(shard, at);  // may have moved another entry here: look at the same place again
     }
   }

@@ -44,8 +44,8 @@ class Records {
   // Removes an object and returns what it held.
   std::optional<Record> take(Space space, std::uint64_t name) noexcept { return known(remove(space, name)); }
 
-  // Removes the objects that lie in the context `owner` and hands each to `visit(context, record)`.
-  void take_owned(unsigned owner, void (*visit)(void* context, const Record& record), void* context) noexcept;
+  // Removes the objects that lie in the context `owner` and hands each to `visit`.
+  void take_owned(unsigned owner, void (*visit)(Space space, std::uint64_t name, const Record& record)) noexcept;
 
   // In the child of a fork: the objects are the parent's.
   void forget() noexcept;

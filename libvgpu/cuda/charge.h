@@ -10,12 +10,13 @@ namespace hami::vgpu {
 // What a program gets from everything that allocates while limits exist that cannot be held.
 inline constexpr CUresult kUnusable = CUDA_ERROR_OPERATING_SYSTEM;
 
-// Bytes that the driver takes for a request: small ones share blocks in units of 512 bytes, from 1 MiB on
-// whole blocks of 2 MiB are taken.
+// Smaller requests share blocks; from here on whole blocks are taken.
+inline constexpr std::uint64_t kSmallBelow = kBlockBytes / 2;
+
+// Bytes that a request occupies: small ones a piece of a block in units of 512 bytes, others whole blocks.
 constexpr std::uint64_t granule(std::uint64_t bytes) noexcept {
   constexpr std::uint64_t kSmall = 512;
-  constexpr std::uint64_t kBlock = std::uint64_t{2} << 20U;
-  const std::uint64_t unit = bytes < kBlock / 2 ? kSmall : kBlock;
+  const std::uint64_t unit = bytes < kSmallBelow ? kSmall : kBlockBytes;
   if (bytes > abi::kHeldMax) return bytes;  // refused anyway, and rounding must not wrap
   return (bytes + unit - 1) / unit * unit;
 }
@@ -37,6 +38,10 @@ bool keep(Space space, std::uint64_t name, Reservation& reservation) noexcept;
 // The same for an object that ends with the context of number `owner`.
 bool keep(Space space, std::uint64_t name, unsigned owner, Reservation& reservation) noexcept;
 
+// An object is gone: gives back what its record stands for. A small piece gives its block only when nothing
+// else is left in it.
+void give_back(Space space, std::uint64_t name, const Record& record) noexcept;
+
 // Frees an object through `call`: its record decides only what is given back, the driver decides the result,
 // also for objects that we have never seen.
 template <typename Call>
@@ -47,7 +52,7 @@ CUresult release(Space space, std::uint64_t name, Call call) noexcept {
   const CUresult status = call();
   if (!record) return status;
   if (status == CUDA_SUCCESS) {
-    g_process.account.refund(record->device, record->bytes);
+    give_back(space, name, *record);
   } else {
     bool stored = false;
     g_process.records.insert(space, name, *record, stored);
@@ -95,16 +100,35 @@ CUresult make_on_current(Space space, std::uint64_t bytes, const Making<Steps...
   return status == CUDA_SUCCESS ? kUnusable : making.call();  // without a context the driver refuses itself
 }
 
+// Takes the memory at `address`, which occupies `bytes`, out of the reservation and remembers it. False when
+// there is no room, or no memory to remember it: nothing changed then.
+bool keep_linear(std::uint64_t address, std::uint64_t bytes, Reservation& reservation) noexcept;
+
+// Allocates linear memory on the container's device `device`; see allocate_settled().
+template <typename Pointer, typename Call, typename Settled>
+CUresult allocate_on(unsigned device, Pointer* out, std::uint64_t bytes, Call call,
+                     Settled settled) noexcept {
+  // A small piece may need a block of its own: which it gets is known afterwards.
+  Reservation reservation = reserve(device, bytes != 0 && bytes < kSmallBelow ? kBlockBytes : bytes);
+  if (!reservation) return refusal(reservation);
+  const CUresult status = call();
+  if (status != CUDA_SUCCESS) return status;
+  if (keep_linear(*out, settled(), reservation)) return CUDA_SUCCESS;
+  driver<&CudaDriver::cuMemFree_v2>(CUdeviceptr{*out});
+  *out = 0;
+  return CUDA_ERROR_OUT_OF_MEMORY;
+}
+
 // Allocates linear memory on the current device through `call`, which writes `*out`.
-// bytes: what the driver will take, as far as we know before. settled(): what it took, after.
+// bytes: what it will occupy, as far as we know before. settled(): what it occupies, after.
 template <typename Pointer, typename Call, typename Settled>
 CUresult allocate_settled(Pointer* out, std::uint64_t bytes, Call call, Settled settled) noexcept {
-  return make_on_current(Space::pointer, bytes,
-                         Making{call, settled, [out] { return std::uint64_t{*out}; },
-                                [out] {
-                                  driver<&CudaDriver::cuMemFree_v2>(CUdeviceptr{*out});
-                                  *out = 0;
-                                }});
+  if (mode() == Mode::off) return call();
+  if (mode() == Mode::unusable) return kUnusable;
+  CUresult status = CUDA_SUCCESS;
+  const int device = current_device_index(status);
+  if (device >= 0) return allocate_on(static_cast<unsigned>(device), out, bytes, call, settled);
+  return status == CUDA_SUCCESS ? kUnusable : call();  // without a context the driver refuses itself
 }
 
 template <typename Pointer, typename Call>

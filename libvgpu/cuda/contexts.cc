@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "libvgpu/core/process.h"
+#include "libvgpu/cuda/charge.h"
 #include "libvgpu/cuda/driver.h"
 #include "libvgpu/cuda/overhead.h"
 
@@ -67,10 +68,6 @@ int primary_device(CUcontext context) noexcept {
   return primary == context ? ordinal + 1 : 0;
 }
 
-void give_back(void*, const Record& record) noexcept {
-  g_process.account.refund(record.device, record.bytes);
-}
-
 }  // namespace
 
 bool is_primary_active(CUdevice ordinal) noexcept {
@@ -127,7 +124,7 @@ Ending Ending::of_primary(CUdevice ordinal) noexcept {
 void Ending::done(bool is_gone) noexcept {
   for (unsigned i = 0; i < count_; ++i) {
     if (is_gone) {
-      g_process.records.take_owned(retired_[i].number, give_back, nullptr);
+      g_process.records.take_owned(retired_[i].number, give_back);
       continue;
     }
     const LockGuard guard(g_changing);

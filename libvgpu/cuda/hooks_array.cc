@@ -17,7 +17,7 @@ std::uint64_t required(std::uint64_t estimate, Ask ask) noexcept {
       needs.size == 0) {
     return estimate;
   }
-  return (needs.size + kRecordUnit - 1) / kRecordUnit * kRecordUnit;
+  return granule(needs.size);
 }
 
 // bytes == 0: sparse and deferred arrays, whose memory comes from elsewhere.

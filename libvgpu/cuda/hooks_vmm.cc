@@ -6,7 +6,7 @@
 namespace hami::vgpu {
 namespace {
 
-void give_back(const PhysicalMemory::Freed& freed) noexcept {
+void refund(const PhysicalMemory::Freed& freed) noexcept {
   if (freed.bytes != 0) g_process.account.refund(freed.device, freed.bytes);
 }
 
@@ -59,7 +59,7 @@ HAMI_EXPORT CUresult cuMemRelease(CUmemGenericAllocationHandle handle) {
   g_process.physical.begin_release(handle, pending);
   const CUresult status = driver<&CudaDriver::cuMemRelease>(handle);
   if (status == CUDA_SUCCESS) {
-    give_back(g_process.physical.end_release(pending));
+    refund(g_process.physical.end_release(pending));
   } else {
     g_process.physical.restore_release(pending);
   }
@@ -94,7 +94,7 @@ HAMI_EXPORT CUresult cuMemUnmap(CUdeviceptr ptr, std::size_t size) {
   CUresult status = CUDA_ERROR_OUT_OF_MEMORY;
   if (g_process.physical.begin_unmap(ptr, size, pending)) status = driver<&CudaDriver::cuMemUnmap>(ptr, size);
   if (status == CUDA_SUCCESS) {
-    g_process.physical.end_unmap(pending, give_back);
+    g_process.physical.end_unmap(pending, refund);
   } else {
     g_process.physical.restore_unmap(pending);
   }

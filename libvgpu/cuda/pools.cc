@@ -38,7 +38,7 @@ Pool* Pools::find_or_add(CUmemoryPool handle, int device) noexcept {
     pool.live = 0;
     pool.store.device = device >= 0 ? static_cast<unsigned>(device) : 0;
     pool.store.charged = 0;
-    pool.store.chunk = 0;
+    pool.store.chunk = &chunks_[pool.store.device];
     pool.handle.store(handle, std::memory_order_release);
     if (i >= count_.load(std::memory_order_relaxed)) count_.store(i + 1, std::memory_order_release);
     return &pool;

@@ -56,6 +56,7 @@ class Pools {
   SpinLock adding_;
   std::atomic<unsigned> count_{0};
   Pool pools_[kPools];
+  std::atomic<std::uint64_t> chunks_[abi::kMaxDevices] = {};
 };
 
 extern constinit Pools g_pools;

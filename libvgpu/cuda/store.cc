@@ -8,10 +8,14 @@ namespace {
 
 constexpr std::uint64_t kBlock = std::uint64_t{2} << 20U;
 
-Reservation admit(const Store& store, std::uint64_t bytes) noexcept {
-  Account& account = g_process.account;
-  return Reservation{account, store.device, bytes,
-                     account.admit(store.device, bytes, limit_of(store.device))};
+std::uint64_t chunk_seen(const Store& store) noexcept {
+  return store.chunk == nullptr ? 0 : store.chunk->load(std::memory_order_relaxed);
+}
+
+void learn_chunk(const Store& store, std::uint64_t growth) noexcept {
+  if (store.chunk == nullptr || growth <= store.missing) return;
+  const std::uint64_t chunk = growth % kFirstChunk == 0 ? kFirstChunk : growth;
+  if (chunk > chunk_seen(store)) store.chunk->store(chunk, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -23,16 +27,25 @@ std::uint64_t missing_bytes(const Store& store, const Stock& stock, std::uint64_
   return (needed - store.charged + kBlock - 1) / kBlock * kBlock;
 }
 
-Reservation reserve_growth(const Store& store, std::uint64_t missing) noexcept {
-  if (missing == 0) return Reservation{g_process.account, store.device, 0, Verdict::admitted};
-  const std::uint64_t chunk = store.chunk != 0 ? store.chunk : kFirstChunk;
-  if (missing < chunk) {
-    const std::uint64_t limit = limit_of(store.device);
-    const std::uint64_t used = g_process.account.page()->devices[store.device].committed.load();
-    // Asking for more than fits would count as a refusal and look for dead processes.
-    if (limit == 0 || (used <= limit && limit - used >= chunk)) return admit(store, chunk);
+Reservation reserve_growth(Store& store, std::uint64_t missing) noexcept {
+  Account& account = g_process.account;
+  store.missing = missing;
+  if (missing == 0) return Reservation{account, store.device, 0, Verdict::admitted};
+  const std::uint64_t seen = chunk_seen(store);
+  const std::uint64_t chunk = seen != 0 ? seen : kFirstChunk;
+  const std::uint64_t wanted = missing < abi::kHeldMax ? (missing + chunk - 1) / chunk * chunk : missing;
+  const std::uint64_t limit = limit_of(store.device);
+  const std::uint64_t used = account.page()->devices[store.device].committed.load();
+  std::uint64_t bytes = wanted;
+  Verdict verdict = Verdict::refused;
+  // Asking for more than fits would count as a refusal and look for dead processes.
+  const bool fits = limit == 0 || (used <= limit && limit - used >= wanted);
+  if (fits || seen != 0) verdict = account.admit(store.device, wanted, limit);
+  if (verdict == Verdict::refused && seen == 0) {
+    bytes = missing;
+    verdict = account.admit(store.device, missing, limit);
   }
-  return admit(store, missing);
+  return Reservation{account, store.device, bytes, verdict};
 }
 
 bool settle_growth(Store& store, const Stock& stock, Reservation& reservation) noexcept {
@@ -42,7 +55,7 @@ bool settle_growth(Store& store, const Stock& stock, Reservation& reservation) n
     return true;  // what was reserved goes back by itself
   }
   const std::uint64_t growth = stock.reserved - store.charged;
-  if (growth > store.chunk) store.chunk = growth;
+  learn_chunk(store, growth);
   if (!reservation.settle(growth, limit_of(store.device))) return false;
   store.charged += reservation.commit();
   return true;

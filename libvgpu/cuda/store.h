@@ -3,6 +3,7 @@
 // reports.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "libvgpu/core/account.h"
@@ -22,7 +23,10 @@ struct Store {
   SpinLock lock;
   unsigned device = 0;        // the container's index
   std::uint64_t charged = 0;  // bytes on the usage page for it
-  std::uint64_t chunk = 0;    // largest growth that one request was seen to cause
+  std::uint64_t missing = 0;  // what the request under way cannot have from what is there
+  // What the driver was seen to grow stocks of this kind by when less would have done; 0: not seen yet. Null
+  // for stocks that grow by what is needed.
+  std::atomic<std::uint64_t>* chunk = nullptr;
 };
 
 // The least that a stock grows by until the driver was seen to do otherwise.
@@ -31,9 +35,9 @@ inline constexpr std::uint64_t kFirstChunk = std::uint64_t{32} << 20U;
 // Bytes to admit before a request for `bytes`: what the stock cannot serve from what it has.
 std::uint64_t missing_bytes(const Store& store, const Stock& stock, std::uint64_t bytes) noexcept;
 
-// Admits what a request needs: with room for the driver's usual growth when the limit allows that, else for
-// the request alone. Nothing missing is always admitted.
-Reservation reserve_growth(const Store& store, std::uint64_t missing) noexcept;
+// Admits the driver's growth for a request: whole chunks. The request alone when they do not fit, as long as
+// nobody saw that the driver takes chunks. Nothing missing is always admitted.
+Reservation reserve_growth(Store& store, std::uint64_t missing) noexcept;
 
 // Takes over what the driver reports now. Growth must fit into `reservation` and the limit: false when it
 // does not, and then the caller undoes the request and settles again.

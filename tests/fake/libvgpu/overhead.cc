@@ -150,6 +150,42 @@ void modules() {
   step("another context", CUDA_SUCCESS);
 }
 
+// Small allocations share blocks; what counts is the block.
+void small() {
+  constexpr std::size_t kMany = 5000;
+  static CUdeviceptr pieces[kMany];
+  CUcontext context = nullptr;
+  CUdeviceptr pointer = 0;
+  CUdeviceptr managed = 0;
+  std::size_t pitch = 0;
+  cuda.cuCtxCreate_v2(&context, 0, device);
+  step("one byte", cuda.cuMemAlloc_v2(&pointer, 1));
+  for (CUdeviceptr& piece : pieces) cuda.cuMemAlloc_v2(&piece, 512);
+  step("many", CUDA_SUCCESS);
+  for (std::size_t i = 0; i < kMany; i += 2) cuda.cuMemFree_v2(pieces[i]);
+  step("half of them freed", CUDA_SUCCESS);
+  for (std::size_t i = 1; i < kMany; i += 2) cuda.cuMemFree_v2(pieces[i]);
+  step("all of them freed", CUDA_SUCCESS);
+  step("pitch", cuda.cuMemAllocPitch_v2(&pieces[0], &pitch, 100, 10, 4));
+  step("managed", cuda.cuMemAllocManaged(&managed, 100'000, 1));
+  step("below a block", cuda.cuMemAlloc_v2(&pieces[1], kMiB + kMiB / 2));
+  step("above a block", cuda.cuMemAlloc_v2(&pieces[2], 2 * kMiB + 1));
+  cuda.cuCtxDestroy_v2(context);
+  cuda.cuCtxCreate_v2(&context, 0, device);
+  step("context with small pieces destroyed", CUDA_SUCCESS);
+}
+
+// A block is taken only where there is room for one.
+void full() {
+  CUcontext context = nullptr;
+  CUdeviceptr pointer = 0;
+  cuda.cuCtxCreate_v2(&context, 0, device);
+  CUdeviceptr large = 0;
+  step("all but a block", cuda.cuMemAlloc_v2(&large, 1198 * kMiB));
+  step("small", cuda.cuMemAlloc_v2(&pointer, 512));
+  step("one of another size", cuda.cuMemAlloc_v2(&pointer, 512 * 1024));
+}
+
 // What the driver takes behind everybody's back shows when NVML is asked again.
 void late() {
   CUcontext context = nullptr;
@@ -170,7 +206,7 @@ struct Scenario {
 };
 constexpr Scenario kScenarios[] = {{"created", created}, {"primary", primary}, {"adopted", adopted},
                                    {"green", green},     {"limits", limits},   {"modules", modules},
-                                   {"late", late}};
+                                   {"late", late},       {"small", small},     {"full", full}};
 
 }  // namespace
 

@@ -38,22 +38,29 @@ std::vector<Step> steps_of(const std::string& out) {
   return steps;
 }
 
-class Overhead : public ::testing::TestWithParam<const char*> {
- protected:
-  static constexpr const char* kCard = "cuda_version = 13.0\n[gpu]\nmemory_mib = 8192\ncontext_mib = 300\n";
+constexpr const char* kCard = "cuda_version = 13.0\n[gpu]\nmemory_mib = 8192\ncontext_mib = 300\n";
 
-  static std::vector<Step> exercise(const Container& container, const std::string& scenario) {
-    const Outcome result = container.run({HAMI_BUILD_DIR "/bin/vgpu-overhead", scenario});
-    EXPECT_EQ(result.status, 0) << result.err;
-    return steps_of(result.out);
-  }
-  static int status_of(const std::vector<Step>& steps, const std::string& name) {
-    for (const Step& step : steps) {
+std::vector<Step> exercise(const Container& container, const std::string& scenario) {
+  const Outcome result = container.run({HAMI_BUILD_DIR "/bin/vgpu-overhead", scenario});
+  EXPECT_EQ(result.status, 0) << result.err;
+  return steps_of(result.out);
+}
+
+class Overhead : public ::testing::TestWithParam<const char*> {};
+
+class OverheadStatus : public ::testing::Test {
+ protected:
+  int status_of(const std::string& scenario, const std::string& name) const {
+    for (const Step& step : exercise(container_, scenario)) {
       if (step.name == name) return step.status;
     }
     ADD_FAILURE() << "no step '" << name << "'";
     return -1;
   }
+
+ private:
+  SimNode node_{kCard};
+  Container container_{node_, {kLimitMib}};
 };
 
 TEST_P(Overhead, IsChargedAsTheCardLosesIt) {
@@ -71,8 +78,20 @@ TEST_P(Overhead, IsChargedAsTheCardLosesIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Overhead,
-                         ::testing::Values("created", "primary", "green", "limits", "modules", "late"),
+                         ::testing::Values("created", "primary", "green", "limits", "modules", "late",
+                                           "small", "full"),
                          [](const auto& scenario) { return std::string(scenario.param); });
+
+TEST_F(OverheadStatus, IsOutOfMemoryForWhatDoesNotFit) {
+  EXPECT_EQ(status_of("full", "all but a block"), 0);
+  EXPECT_EQ(status_of("full", "small"), 0);
+  EXPECT_EQ(status_of("full", "one of another size"), 2);
+  EXPECT_EQ(status_of("limits", "too much heap"), 2);
+  EXPECT_EQ(status_of("limits", "heap"), 0);
+  EXPECT_EQ(status_of("created", "fourth"), 0);
+  EXPECT_EQ(status_of("modules", "module too large"), 2);
+  EXPECT_EQ(status_of("modules", "module"), 0);
+}
 
 // Nobody saw it coming, so NVML's list does not tell which entry is new.
 TEST(AdoptedContext, IsChargedByTheTableUntilAContextWasMeasured) {

@@ -12,8 +12,10 @@ constexpr auto kFloat = CUarray_format{0x20};
 
 std::uint64_t round_up(std::uint64_t bytes, std::uint64_t unit) { return (bytes + unit - 1) / unit * unit; }
 
-// The driver's granularity: small requests share blocks in units of 512 bytes, others take whole blocks.
+// The driver's granularity: small requests are pieces of 512 bytes, others take whole blocks.
 std::uint64_t linear_bytes(std::uint64_t bytes) { return round_up(bytes, bytes < kMiB ? 512 : kBlock); }
+
+bool is_linear(Kind kind) { return kind == Kind::linear || kind == Kind::managed || kind == Kind::pitch; }
 
 bool is_pooled(Kind kind) { return kind == Kind::stream_ordered || kind == Kind::from_pool; }
 
@@ -64,7 +66,7 @@ CUresult Worker::make_array(Object& object) {
   CUDA_ARRAY_MEMORY_REQUIREMENTS needs = {};
   cuda_.cuArrayGetMemoryRequirements(&needs, array, shared_.device);
   object.name = number(array);
-  object.bytes = round_up(needs.size, 512);
+  object.bytes = linear_bytes(needs.size);
   return status;
 }
 
@@ -76,7 +78,7 @@ CUresult Worker::make_mipmap(Object& object) {
   CUDA_ARRAY_MEMORY_REQUIREMENTS needs = {};
   cuda_.cuMipmappedArrayGetMemoryRequirements(&needs, mipmap, shared_.device);
   object.name = number(mipmap);
-  object.bytes = round_up(needs.size, 512);
+  object.bytes = linear_bytes(needs.size);
   return status;
 }
 
@@ -125,7 +127,22 @@ CUresult Worker::make(Object& object) {
   }
   object.name = pointer;
   if (is_pooled(object.kind)) object.bytes = 0;  // the pool is counted, not what it hands out
+  if (is_linear(object.kind) && object.bytes < kMiB) {
+    object.in_block = object.bytes;
+    object.bytes = 0;
+  }
   return status;
+}
+
+// Small pieces of a block are counted as one block while there is any.
+void Worker::count_block(const Object& object, bool is_new) {
+  if (object.in_block == 0) return;
+  const std::lock_guard guard(shared_.blocks_lock);
+  unsigned& pieces = shared_.blocks[object.name / kBlock];
+  const bool had_any = pieces != 0;
+  pieces += is_new ? 1U : ~0U;
+  if (!had_any && is_new) shared_.model.fetch_add(kBlock);
+  if (had_any && pieces == 0) shared_.model.fetch_sub(kBlock);
 }
 
 void Worker::take() {
@@ -140,6 +157,7 @@ void Worker::take() {
   const CUresult status = make(object);
   if (status == CUDA_SUCCESS) {
     shared_.model.fetch_add(object.bytes);
+    count_block(object, true);
     objects_.push_back(object);
     return;
   }
@@ -147,8 +165,9 @@ void Worker::take() {
          static_cast<int>(status));
   shared_.refused.fetch_add(1);
   const bool is_judged = shared_.is_alone && (object.kind == Kind::linear || object.kind == Kind::managed);
-  expect(!is_judged || object.bytes > free_before, "refused although it fits, KiB",
-         static_cast<int>(object.bytes / 1024));
+  const std::uint64_t needed = object.in_block != 0 ? kBlock : object.bytes;
+  expect(!is_judged || needed > free_before, "refused although it fits, KiB",
+         static_cast<int>(needed / 1024));
 }
 
 CUresult Worker::unmap(Object& object) {
@@ -184,6 +203,7 @@ void Worker::give(std::size_t index) {
   const CUresult status = destroy(object);
   expect(status == CUDA_SUCCESS, "a free failed", static_cast<int>(status));
   shared_.model.fetch_sub(object.bytes);
+  count_block(object, false);
 }
 
 // Physical memory changes between its three states: handle, handle and mapping, mapping alone.

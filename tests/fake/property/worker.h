@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct Object {
   std::uint64_t name = 0;     // address, array or handle
   std::uint64_t address = 0;  // of the range that physical memory is mapped in; 0: none
   std::uint64_t bytes = 0;
-  bool has_handle = true;  // physical memory whose handle was released lives on in its mapping
+  std::uint64_t in_block = 0;  // of a small piece: its size; `bytes` is 0 then, its block is counted
+  bool has_handle = true;      // physical memory whose handle was released lives on in its mapping
 };
 
 // What the threads of a process share.
@@ -35,6 +37,9 @@ struct Shared {
   // Linear memory that one thread put down and another may take up and free.
   std::mutex table_lock;
   std::vector<Object> table;
+  // Small pieces in each block of 2 MiB.
+  std::mutex blocks_lock;
+  std::map<std::uint64_t, unsigned> blocks;
 };
 
 class Worker {
@@ -61,6 +66,7 @@ class Worker {
   CUresult make_physical(Object& object);
   CUresult destroy(const Object& object);
   CUresult unmap(Object& object);
+  void count_block(const Object& object, bool is_new);
   void expect(bool holds, const char* what, int value);
 
   Shared& shared_;

@@ -78,10 +78,19 @@ TEST_F(RecordsTest, AgreesWithAMapOverManyOperations) {
 TEST_F(RecordsTest, AnOwnersObjectsGoTogether) {
   for (std::uint64_t i = 1; i <= 5000; ++i)
     put(Space::pointer, i * 4096, 512, 0, static_cast<unsigned>(i % 3));
-  std::uint64_t bytes = 0;
-  records_->take_owned(
-      1, [](void* sum, const Record& record) { *static_cast<std::uint64_t*>(sum) += record.bytes; }, &bytes);
-  EXPECT_EQ(bytes, 512U * 1667);
+  put(Space::context, 4096, 1024, 0, 1);
+  put(Space::module, 4096, 1024, 0, 1);
+  put(Space::external_memory, 4096, 1024, 0, 1);
+  static std::uint64_t bytes;
+  static std::uint64_t names;
+  bytes = names = 0;
+  records_->take_owned(1, [](Space space, std::uint64_t name, const Record& record) {
+    bytes += record.bytes;
+    if (space == Space::pointer) names += name;
+  });
+  EXPECT_EQ(bytes, 512U * 1667 + 2048);
+  EXPECT_EQ(names, std::uint64_t{4096} * (1667 * 1666 / 2 * 3 + 1667));
+  EXPECT_TRUE(records_->take(Space::external_memory, 4096)) << "ends with no context";
   EXPECT_FALSE(records_->take(Space::pointer, 4096));
   EXPECT_TRUE(records_->take(Space::pointer, 2 * 4096));
 }
