@@ -28,7 +28,7 @@
 namespace hami::abi {
 
 inline constexpr std::uint64_t kUsageMagic = 0x3245474153554d48ULL;  // "HMUSAGE2"
-inline constexpr std::uint32_t kUsageVersion = 2;
+inline constexpr std::uint32_t kUsageVersion = 3;
 inline constexpr std::uint32_t kMaxSlots = 2048;       // processes per container with their own record
 inline constexpr std::uint32_t kStripes = 4;           // threads of a process spread over this many words
 inline constexpr std::uint64_t kGateByte = kMaxSlots;  // lock byte of whoever raises `gate`
@@ -88,8 +88,8 @@ struct alignas(64) UsagePage {
   std::uint64_t reserved[1];
   UsageDevice devices[kMaxDevices];
   UsageSlot slots[kMaxSlots];
-  // What a context takes from each device, + 1; 0: not known yet. The first process that can measure it writes
-  // it, and the runtime may before the container starts.
+  // What a context takes from each device, + 1; 0: not known yet. The first process that can measure it
+  // writes it, and the runtime may before the container starts.
   std::atomic<std::uint64_t> context_bytes[kMaxDevices];
 };
 

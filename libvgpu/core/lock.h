@@ -39,6 +39,23 @@ class LockGuard {
   SpinLock& lock_;
 };
 
+// Holds the lock when it was free; else holds nothing and does not wait.
+class TryGuard {
+ public:
+  explicit TryGuard(SpinLock& lock) noexcept : lock_(lock), is_held_(lock.try_lock()) {}
+  ~TryGuard() {
+    if (is_held_) lock_.unlock();
+  }
+  TryGuard(const TryGuard&) = delete;
+  TryGuard& operator=(const TryGuard&) = delete;
+
+  explicit operator bool() const noexcept { return is_held_; }
+
+ private:
+  SpinLock& lock_;
+  bool is_held_;
+};
+
 // Keeps errno as the program had it.
 class ErrnoGuard {
  public:

@@ -45,7 +45,8 @@ class Records {
   std::optional<Record> take(Space space, std::uint64_t name) noexcept { return known(remove(space, name)); }
 
   // Removes the objects that lie in the context `owner` and hands each to `visit`.
-  void take_owned(unsigned owner, void (*visit)(Space space, std::uint64_t name, const Record& record)) noexcept;
+  void take_owned(unsigned owner,
+                  void (*visit)(Space space, std::uint64_t name, const Record& record)) noexcept;
 
   // In the child of a fork: the objects are the parent's.
   void forget() noexcept;

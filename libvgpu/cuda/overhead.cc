@@ -210,7 +210,8 @@ void reconcile(unsigned device) noexcept {
     if (last == 0) rest.looked_ms.store(now, std::memory_order_relaxed);
     return;
   }
-  if (!rest.lock.try_lock()) return;
+  const TryGuard guard(rest.lock);
+  if (!guard) return;
   rest.looked_ms.store(now, std::memory_order_relaxed);
   const std::uint64_t charged = g_process.account.own(device);
   std::uint64_t held = 0;
@@ -222,7 +223,6 @@ void reconcile(unsigned device) noexcept {
     if (wanted < rest.bytes) g_process.account.refund(device, rest.bytes - wanted);
     rest.bytes = wanted;
   }
-  rest.lock.unlock();
 }
 
 void forget_overhead() noexcept {
