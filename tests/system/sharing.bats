@@ -19,7 +19,7 @@ nothing_on_the_cards() { ! books | grep -qE ' (used|granted)=[1-9]'; }
 MIB=$((1024 * 1024))
 
 @test "eight processes of eight threads at the limit never get more than the slice, and hold nothing after SIGKILL" {
-  # 64 threads of 200 MiB each want four times the slice; fifteen of them fill it to the last byte.
+  # 64 threads of 200 MiB each want four times the slice. Eight contexts take 512 MiB of it, so twelve threads fill it.
   slice_bundle one 3000 sh -c 'for i in 1 2 3 4 5 6 7 8; do cudacli --threads 8 churn 200 1000000000 & done; wait'
   start_container one
 
@@ -30,7 +30,7 @@ MIB=$((1024 * 1024))
     sleep 0.2
   done
   # The pressure was real: the limit was met, from below.
-  [ "$(peak_granted)" -ge $((2800 * MIB)) ] || explain "the test never came near the limit: $(books)"
+  [ "$(peak_granted)" -ge $((2200 * MIB)) ] || explain "the test never came near the limit: $(books)"
 
   hami kill one KILL
   wait_for 10 nothing_on_the_cards
