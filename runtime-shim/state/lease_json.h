@@ -4,10 +4,10 @@
 #include <string>
 #include <string_view>
 
-#include <json-c/json.h>
-
 #include "oci-config/base/result.h"
 #include "runtime-shim/state/ledger.h"
+
+struct json_object;
 
 namespace hami::state {
 

@@ -20,7 +20,7 @@ ARROWS = {
     "runtime-shim": ("runtime-shim/state", "vendors", "oci-config", "oci-config/base", "libvgpu/abi"),
     # Of the recipe engine the hook sees only the plan that was made with it; precreate is a create by another door.
     "hook": ("runtime-shim/config.h", "runtime-shim/create.h", "runtime-shim/own_log.h", "runtime-shim/precreate.h",
-             "vendors/hook_plan.h", "vendors/plan_json.h", "runtime-shim/state", "oci-config", "oci-config/base",
+             "runtime-shim/subdevices.h", "vendors/hook_plan.h", "vendors/plan_json.h", "runtime-shim/state", "oci-config", "oci-config/base",
              "libvgpu/abi"),
     "libvgpu/abi": (),
     "libvgpu": ("libvgpu/abi",),
