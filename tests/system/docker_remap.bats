@@ -27,6 +27,9 @@ setup_file() {
   cp -a "$NODE/driver/dev/"nvidia* /dev/
   use_config "$F/config.toml" "$F/state"
   start_docker ".runtimes.hami.path = \"$HAMI\" | .\"userns-remap\" = \"hamiremap\""
+  # crun enters the bundle as the container's root before it starts a hook of the container. With a containerd of the
+  # system that way is open; the directories of a containerd that dockerd starts itself are closed.
+  chmod 711 "$F/docker/exec" "$F/docker/exec/containerd"
   import_image "$F/rootfs" hami-test:1
 }
 
