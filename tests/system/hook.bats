@@ -30,16 +30,6 @@ PLAN='{"version":1,
   "procOverrides":[{"path":"/proc/filesystems","match":"nodev\tproc","replace":"nodev\thidden"},
                    {"path":"/proc/no/such/file","match":"a","replace":"b"}]}'
 
-# hooked_bundle DIR PLAN COMMAND...: a bundle whose only hook is ours.
-hooked_bundle() {
-  local dir=$1 plan=$2
-  make_bundle "$dir" "$F/rootfs" "${@:3}"
-  install -m 0644 /dev/stdin "$dir/plan.json" <<<"$plan"
-  edit_bundle "$dir" --arg hook "$HOOK" --arg plan "$dir/plan.json" '
-    .hooks.createContainer = [{path: $hook, args: ["hami-hook", "create-container", "--plan", $plan],
-                               env: ["PATH=/usr/bin"], timeout: 60}]'
-}
-
 run_bundle() { try "$HAMI_LOW_LEVEL" --root "$T/root" run --bundle "$1" "$(basename "$1")"; }
 
 assert_host_untouched() {

@@ -29,3 +29,13 @@ annotate() {
     edit_bundle "$dir" --arg key "${pair%%=*}" --arg value "${pair#*=}" '.annotations[$key] = $value'
   done
 }
+
+# hooked_bundle DIR PLAN COMMAND...: a bundle whose only hook is ours: the program $HOOK, with this plan.
+hooked_bundle() {
+  local dir=$1 plan=$2
+  make_bundle "$dir" "$F/rootfs" "${@:3}"
+  install -m 0644 /dev/stdin "$dir/plan.json" <<<"$plan"
+  edit_bundle "$dir" --arg hook "$HOOK" --arg plan "$dir/plan.json" '
+    .hooks.createContainer = [{path: $hook, args: ["hami-hook", "create-container", "--plan", $plan],
+                               env: ["PATH=/usr/bin"], timeout: 60}]'
+}
