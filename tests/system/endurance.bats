@@ -141,10 +141,10 @@ soak() {
 
 @test "starts, kills and deletes at random leave nothing behind, of us and of the low-level runtime" {
   slice_bundle soak 512 sleep 1
-  soak --seconds "${HAMI_SOAK_SECONDS:-20}" --spare-creates
+  soak --seconds "${HAMI_SOAK_SECONDS:-10}" --spare-creates
 }
 
 @test "creates that are killed leave nothing of ours behind" {
   slice_bundle soak 512 sleep 1
-  soak --seconds "${HAMI_SOAK_SECONDS:-20}"
+  soak --seconds "${HAMI_SOAK_SECONDS:-10}"
 }
