@@ -6,7 +6,7 @@
 
 namespace hami::shim {
 
-// Becomes the low-level runtime; with --version our own line goes before its. A configuration with an error
+// Becomes the low-level runtime; with --version our own line goes after its. A configuration with an error
 // must not stop a container from being killed or deleted, so only [runtime] low_level is taken from it.
 // Returns only on failure.
 [[nodiscard]] Error pass_through(const oci::Invocation& invocation, char* const* argv);

@@ -16,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -64,11 +65,12 @@ TEST_F(PassThrough, EnvironmentDirectoryAndDescriptorsStayAsTheyAre) {
   EXPECT_THAT(node.recorded("fds"), Not(HasSubstr("config.toml")));
 }
 
-TEST_F(PassThrough, VersionNamesBothPrograms) {
+TEST_F(PassThrough, VersionShowsTheLowLevelRuntimesLinesAndThenOurs) {
   const Outcome outcome = node.run({"--version"});
 
   EXPECT_EQ(outcome.status, 0);
-  EXPECT_THAT(outcome.out, AllOf(StartsWith("hami-runtime version "), HasSubstr("\nrunc version 1.2.3\n")));
+  EXPECT_THAT(outcome.out,
+              AllOf(StartsWith("runc version 1.2.3\n"), EndsWith("\nhami-runtime: " HAMI_VERSION "\n")));
 }
 
 TEST_F(PassThrough, WorksWithoutPathAndWithAnEmptyEnvironment) {
@@ -88,7 +90,7 @@ TEST_F(PassThrough, AFileThatOthersCanWriteChoosesNoProgram) {
   ::chmod((node.dir / "config.toml").c_str(), 0666);
 
   // The default, runc or crun, then answers; /bin/false would say nothing.
-  EXPECT_THAT(node.run({"--version"}).out, Not(testing::Eq("hami-runtime version " HAMI_VERSION "\n")));
+  EXPECT_THAT(node.run({"--version"}).out, HasSubstr("version"));
 }
 
 TEST_F(PassThrough, SaysInOneLineThatThereIsNoLowLevelRuntime) {
