@@ -2,12 +2,12 @@
 // cuGetProcAddress), so the same binary measures the bare driver and, under LD_PRELOAD, what stands in front
 // of it.
 //
-//   call_overhead [--threads N] [--iterations N] [--live N]
+//   call_overhead [--threads N] [--iterations N] [--live N] [--only PREFIX]
 //
 // One JSON line per call: {"call":"alloc_free","threads":1,"ns":21.3,"p50":20,"p99":31,"p999":50}. "ns" is
 // wall time per call and thread; the percentiles are of batches of 16 calls, so the clock does not dominate.
-// With
-// --live also {"call":"live_allocation","bytes":16.4}: memory of this process that each of them costs.
+// --only measures the calls whose names begin like that. With --live also
+// {"call":"live_allocation","bytes":16.4}: memory of this process that each of them costs.
 //
 // call_overhead_linked is the same program linked to libcuda.so.1, which says what a linked launch costs.
 #include <dlfcn.h>
@@ -34,7 +34,8 @@ constexpr int kBatch = 16;
 struct Options {
   int threads = 1;
   long iterations = 200000;
-  long live = 0;  // allocations kept while measuring
+  long live = 0;               // allocations kept while measuring
+  std::string_view only = "";  // beginning of the names of the calls to measure
 };
 
 using Launch = Status(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*,
@@ -110,6 +111,7 @@ double now_ns() {
 // Runs `call` on every thread and prints its figures. `call` returns false when the driver refused.
 template <typename Call>
 void measure(const char* name, const Options& options, const Api& api, void* context, Call call) {
+  if (!std::string_view(name).starts_with(options.only)) return;
   std::barrier start(options.threads);
   std::vector<std::vector<float>> batches(static_cast<std::size_t>(options.threads));
   std::vector<double> wall(static_cast<std::size_t>(options.threads));
@@ -180,6 +182,10 @@ Options parse(int argc, char** argv) {
   Options options;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
+    if (name == "--only") {
+      options.only = argv[i + 1];
+      continue;
+    }
     const long value = std::atol(argv[i + 1]);
     if (value < 0) die("numbers must not be negative");
     if (name == "--threads") options.threads = static_cast<int>(std::max(1L, value));

@@ -16,8 +16,9 @@ LaunchShape shape_of(const CUlaunchConfig& config, CUfunction f) noexcept {
 
 CUresult launch_config(const CUlaunchConfig* config, CUfunction f, Door door, auto call) noexcept {
   // The driver refuses itself what it cannot read.
-  return config == nullptr ? call()
-                           : paced(shape_of(*config, f), config->hStream, door, Hold::by_samples, call);
+  return config == nullptr || is_free_of_pacing()
+             ? call()
+             : paced(shape_of(*config, f), config->hStream, door, Hold::by_samples, call);
 }
 
 // Every device pays before the first of the kernels goes: they wait for each other on their cards.
@@ -42,6 +43,12 @@ HAMI_EXPORT CUresult cuLaunchKernel(CUfunction f, unsigned grid_dim_x, unsigned 
                                     unsigned grid_dim_z, unsigned block_dim_x, unsigned block_dim_y,
                                     unsigned block_dim_z, unsigned shared_mem_bytes, CUstream stream,
                                     void** kernel_params, void** extra) {
+  // Before anything else: a linked program comes here also when nothing is paced.
+  if (is_free_of_pacing()) [[likely]] {
+    return driver<&CudaDriver::cuLaunchKernel>(f, grid_dim_x, grid_dim_y, grid_dim_z, block_dim_x,
+                                               block_dim_y, block_dim_z, shared_mem_bytes, stream,
+                                               kernel_params, extra);
+  }
   return paced({f, {grid_dim_x, grid_dim_y, grid_dim_z}, {block_dim_x, block_dim_y, block_dim_z}}, stream,
                Door::legacy, Hold::by_samples, [=] {
                  return driver<&CudaDriver::cuLaunchKernel>(f, grid_dim_x, grid_dim_y, grid_dim_z,
@@ -54,6 +61,11 @@ HAMI_EXPORT CUresult cuLaunchKernel_ptsz(CUfunction f, unsigned grid_dim_x, unsi
                                          unsigned grid_dim_z, unsigned block_dim_x, unsigned block_dim_y,
                                          unsigned block_dim_z, unsigned shared_mem_bytes, CUstream stream,
                                          void** kernel_params, void** extra) {
+  if (is_free_of_pacing()) [[likely]] {
+    return driver<&CudaDriver::cuLaunchKernel_ptsz>(f, grid_dim_x, grid_dim_y, grid_dim_z, block_dim_x,
+                                                    block_dim_y, block_dim_z, shared_mem_bytes, stream,
+                                                    kernel_params, extra);
+  }
   return paced({f, {grid_dim_x, grid_dim_y, grid_dim_z}, {block_dim_x, block_dim_y, block_dim_z}}, stream,
                Door::per_thread, Hold::by_samples, [=] {
                  return driver<&CudaDriver::cuLaunchKernel_ptsz>(

@@ -23,6 +23,12 @@ enum class Hold : int { by_samples, never };
 // True when launches are paced in this process.
 inline bool is_paced() noexcept { return mode() == Mode::on && g_process.is_paced; }
 
+// True when launches go straight to the driver, known without asking anything.
+inline bool is_free_of_pacing() noexcept {
+  const Mode mode = g_process.mode.load(std::memory_order_acquire);
+  return mode != Mode::unknown && (mode != Mode::on || !g_process.is_paced);
+}
+
 // True for the name of a launch function while nothing is paced: programs get the driver's own.
 bool is_idle_launch(const char* symbol) noexcept;
 
