@@ -40,13 +40,14 @@ void give_back(Space space, std::uint64_t name, const Record& record) noexcept {
 }
 
 // The piece enters its block before its record can be found: whoever frees it finds both.
-bool keep_linear(std::uint64_t address, std::uint64_t bytes, Reservation& reservation) noexcept {
+bool keep_linear(std::uint64_t address, std::uint64_t bytes, unsigned owner,
+                 Reservation& reservation) noexcept {
   const unsigned device = reservation.device();
   const bool is_small = bytes < kSmallBelow;
   const int fresh = is_small ? g_process.blocks.enter(address, bytes) : 0;
   if (fresh < 0) return false;
   const std::uint64_t taken = is_small ? static_cast<unsigned>(fresh) * kBlockBytes : bytes;
-  const Record record = {.bytes = bytes, .device = device, .owner = current_context()};
+  const Record record = {.bytes = bytes, .device = device, .owner = owner};
   bool stored = reservation.settle(taken, limit_of(device));
   std::optional<Record> stale;
   if (stored) stale = g_process.records.insert(Space::pointer, address, record, stored);

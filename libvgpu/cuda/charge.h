@@ -2,6 +2,7 @@
 #pragma once
 
 #include "libvgpu/core/process.h"
+#include "libvgpu/cuda/contexts.h"
 #include "libvgpu/cuda/devices.h"
 #include "libvgpu/cuda/driver.h"
 
@@ -100,20 +101,23 @@ CUresult make_on_current(Space space, std::uint64_t bytes, const Making<Steps...
   return status == CUDA_SUCCESS ? kUnusable : making.call();  // without a context the driver refuses itself
 }
 
-// Takes the memory at `address`, which occupies `bytes`, out of the reservation and remembers it. False when
-// there is no room, or no memory to remember it: nothing changed then.
-bool keep_linear(std::uint64_t address, std::uint64_t bytes, Reservation& reservation) noexcept;
+// Takes the memory at `address`, which occupies `bytes`, out of the reservation and remembers it as one that
+// ends with the context of number `owner`. False when there is no room, or no memory to remember it: nothing
+// changed then.
+bool keep_linear(std::uint64_t address, std::uint64_t bytes, unsigned owner,
+                 Reservation& reservation) noexcept;
 
-// Allocates linear memory on the container's device `device`; see allocate_settled().
+// Allocates linear memory on the container's device `device`, in the context of number `owner`; see
+// allocate_settled().
 template <typename Pointer, typename Call, typename Settled>
-CUresult allocate_on(unsigned device, Pointer* out, std::uint64_t bytes, Call call,
+CUresult allocate_on(unsigned device, unsigned owner, Pointer* out, std::uint64_t bytes, Call call,
                      Settled settled) noexcept {
   // A small piece may need a block of its own: which it gets is known afterwards.
   Reservation reservation = reserve(device, bytes != 0 && bytes < kSmallBelow ? kBlockBytes : bytes);
   if (!reservation) return refusal(reservation);
   const CUresult status = call();
   if (status != CUDA_SUCCESS) return status;
-  if (keep_linear(*out, settled(), reservation)) return CUDA_SUCCESS;
+  if (keep_linear(*out, settled(), owner, reservation)) return CUDA_SUCCESS;
   driver<&CudaDriver::cuMemFree_v2>(CUdeviceptr{*out});
   *out = 0;
   return CUDA_ERROR_OUT_OF_MEMORY;
@@ -125,10 +129,10 @@ template <typename Pointer, typename Call, typename Settled>
 CUresult allocate_settled(Pointer* out, std::uint64_t bytes, Call call, Settled settled) noexcept {
   if (mode() == Mode::off) return call();
   if (mode() == Mode::unusable) return kUnusable;
-  CUresult status = CUDA_SUCCESS;
-  const int device = current_device_index(status);
-  if (device >= 0) return allocate_on(static_cast<unsigned>(device), out, bytes, call, settled);
-  return status == CUDA_SUCCESS ? kUnusable : call();  // without a context the driver refuses itself
+  const Current now = current();
+  if (now.device >= 0)
+    return allocate_on(static_cast<unsigned>(now.device), now.number, out, bytes, call, settled);
+  return now.status == CUDA_SUCCESS ? kUnusable : call();  // without a context the driver refuses itself
 }
 
 template <typename Pointer, typename Call>

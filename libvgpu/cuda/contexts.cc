@@ -4,6 +4,7 @@
 
 #include "libvgpu/core/process.h"
 #include "libvgpu/cuda/charge.h"
+#include "libvgpu/cuda/devices.h"
 #include "libvgpu/cuda/driver.h"
 #include "libvgpu/cuda/overhead.h"
 
@@ -86,6 +87,21 @@ unsigned current_context() noexcept {
   const unsigned number = add(context, primary_device(context), is_new);
   if (is_new && mode() == Mode::on) charge_adopted_context(context, number);
   return number;
+}
+
+Current current() noexcept {
+  const int only = only_device();
+  CUcontext context = nullptr;
+  if (only >= 0 && driver<&CudaDriver::cuCtxGetCurrent>(&context) == CUDA_SUCCESS && context != nullptr) {
+    if (const unsigned known = find(context)) [[likely]] {
+      g_process.account.touch(static_cast<unsigned>(only));
+      return {only, known, CUDA_SUCCESS};
+    }
+  }
+  Current found = {-1, 0, CUDA_SUCCESS};
+  found.device = current_device_index(found.status);
+  if (found.device >= 0) found.number = current_context();
+  return found;
 }
 
 unsigned note_context(CUcontext context, CUdevice primary_ordinal) noexcept {

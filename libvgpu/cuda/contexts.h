@@ -14,6 +14,14 @@ unsigned current_context() noexcept;
 // -1 when the program made it.
 unsigned note_context(CUcontext context, CUdevice primary_ordinal) noexcept;
 
+// The calling thread's current context, by one question to the driver in a process with one device.
+struct Current {
+  int device;       // the container's index; -1: none, or one that the container was not given
+  unsigned number;  // as current_context() says
+  CUresult status;  // of the driver, when it told no device
+};
+Current current() noexcept;
+
 // The objects of one context, or of a device's primary context, while a call may be ending it. Allocations
 // that other threads make meanwhile belong to the context's next life. Made before the driver is called:
 //   { Ending ending = Ending::of(context); status = …; ending.done(status == CUDA_SUCCESS); }

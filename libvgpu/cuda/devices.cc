@@ -9,10 +9,14 @@
 #include "libvgpu/cuda/driver.h"
 
 namespace hami::vgpu {
+
+constinit std::atomic<int> g_only_device{0};
+
 namespace {
 
 constexpr int kOrdinals = 64;
 constexpr int kUnknownDevice = -1;
+constexpr int kSeveral = -1;
 
 // Index + 1 of each ordinal; 0: not asked yet. Only answers that cannot change are kept.
 constinit std::atomic<int> g_index[kOrdinals] = {};
@@ -88,8 +92,18 @@ int current_device_index(CUresult& status) noexcept {
   status = driver<&CudaDriver::cuCtxGetDevice>(&ordinal);
   if (status != CUDA_SUCCESS) return kUnknownDevice;
   const int index = device_index(ordinal);
-  if (index >= 0) g_process.account.touch(static_cast<unsigned>(index));
+  if (index < 0) return index;
+  g_process.account.touch(static_cast<unsigned>(index));
+  if (g_only_device.load(std::memory_order_relaxed) == 0) learn_only_device(index);
   return index;
 }
+
+void learn_only_device(int index) noexcept {
+  int count = 0;
+  if (driver<&CudaDriver::cuDeviceGetCount>(&count) != CUDA_SUCCESS) return;
+  g_only_device.store(count == 1 ? index + 1 : kSeveral, std::memory_order_relaxed);
+}
+
+void forget_only_device() noexcept { g_only_device.store(0, std::memory_order_relaxed); }
 
 }  // namespace hami::vgpu

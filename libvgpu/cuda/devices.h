@@ -2,6 +2,7 @@
 // container.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "libvgpu/cuda/types.h"
@@ -21,5 +22,20 @@ int device_index(CUdevice ordinal) noexcept;
 // The same for the device of the calling thread's current context; -1 also when there is none, and then
 // `status` is the driver's answer.
 int current_device_index(CUresult& status) noexcept;
+
+// Index + 1 of the process's only device; 0: not known yet, below 0: there are several.
+extern constinit std::atomic<int> g_only_device;
+
+// Finds out whether the process has one device. `index`: the container's index of its current one.
+void learn_only_device(int index) noexcept;
+
+// The container's index of the process's only device; -1 when there are several, or nobody knows yet.
+inline int only_device() noexcept {
+  const int only = g_only_device.load(std::memory_order_relaxed);
+  return only > 0 ? only - 1 : -1;
+}
+
+// In the child of a fork.
+void forget_only_device() noexcept;
 
 }  // namespace hami::vgpu

@@ -17,12 +17,11 @@ CUresult mem_info(Size* free, Size* total, Call call) noexcept {
   if (mode() == Mode::unusable) return kUnusable;
   Size real_free = 0;
   Size real_total = 0;
-  CUresult status = call(&real_free, &real_total);
+  const CUresult status = call(&real_free, &real_total);
   if (status != CUDA_SUCCESS) return status;
-  const int device = current_device_index(status);
-  if (device < 0) return kUnusable;
-  const auto index = static_cast<unsigned>(device);
-  current_context();  // one that the program got past us is counted from here on
+  const Current now = current();  // a context that the program got past us is counted from here on
+  if (now.device < 0) return kUnusable;
+  const auto index = static_cast<unsigned>(now.device);
   settle_stock(index);
   reconcile(index);
   const DeviceView view = view_device(limit_of(index), g_process.account.used(index), real_total, real_free);

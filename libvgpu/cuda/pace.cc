@@ -15,7 +15,6 @@ namespace hami::vgpu {
 
 constinit share::Kernels g_kernels;
 constinit thread_local share::Batch g_batches[abi::kMaxDevices] = {};
-constinit std::atomic<int> g_only_device{0};
 
 namespace {
 
@@ -39,9 +38,6 @@ struct PacedDevice {
   Events events[Samples::kSlots] = {};
 };
 constinit PacedDevice g_paced[abi::kMaxDevices];
-
-constexpr int kSeveral = -1;
-constexpr int kUnknown = 0;
 
 std::uint64_t read_clock(clockid_t clock) noexcept {
   timespec time = {};
@@ -191,15 +187,10 @@ bool is_idle_launch(const char* symbol) noexcept {
 }
 
 int launch_device() noexcept {
-  const int only = g_only_device.load(std::memory_order_relaxed);
-  if (only > 0) return only - 1;
+  const int only = only_device();
+  if (only >= 0) return only;
   CUresult status = CUDA_SUCCESS;
-  const int index = current_device_index(status);
-  if (only == kSeveral || index < 0) return index;
-  int count = 0;
-  if (driver<&CudaDriver::cuDeviceGetCount>(&count) != CUDA_SUCCESS) return index;
-  g_only_device.store(count == 1 ? index + 1 : kSeveral, std::memory_order_relaxed);
-  return index;
+  return current_device_index(status);
 }
 
 SlowLaunch::SlowLaunch(unsigned device, share::Kernel& kernel, CUstream stream, Door door, Hold hold) noexcept
@@ -256,7 +247,7 @@ void forget_pacing() noexcept {
   }
   g_kernels.clear();
   for (share::Batch& batch : g_batches) batch = {};
-  g_only_device.store(kUnknown, std::memory_order_relaxed);
+  forget_only_device();
 }
 
 }  // namespace hami::vgpu

@@ -8,6 +8,7 @@
 #include <atomic>
 
 #include "libvgpu/core/process.h"
+#include "libvgpu/cuda/devices.h"
 #include "libvgpu/cuda/driver.h"
 #include "libvgpu/share/pacer.h"
 
@@ -35,9 +36,6 @@ bool is_idle_launch(const char* symbol) noexcept;
 extern constinit share::Kernels g_kernels;
 extern constinit thread_local share::Batch g_batches[abi::kMaxDevices];
 
-// Index + 1 of the process's only device; 0: not known yet, below 0: there are several.
-extern constinit std::atomic<int> g_only_device;
-
 // The container's index of the device that a launch of this thread goes to; -1 when there is none.
 int launch_device() noexcept;
 
@@ -60,10 +58,10 @@ inline bool may_go_now(const share::LaunchShape& shape) noexcept {
   const Mode mode = g_process.mode.load(std::memory_order_acquire);
   if (mode == Mode::unknown) return false;
   if (mode != Mode::on || !g_process.is_paced) return true;
-  const int only = g_only_device.load(std::memory_order_relaxed);
-  if (only <= 0) return false;
+  const int only = only_device();
+  if (only < 0) return false;
   const share::Kernel* kernel = g_kernels.known(share::launch_key(shape));
-  return kernel != nullptr && g_batches[only - 1].spend(*kernel);
+  return kernel != nullptr && g_batches[only].spend(*kernel);
 }
 
 // Launches through `call` when it is this kernel's turn.
