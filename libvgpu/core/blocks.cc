@@ -5,11 +5,9 @@ namespace hami::vgpu {
 int Blocks::enter_one(std::uint64_t block) noexcept {
   Shard& shard = shard_of(block);
   const LockGuard guard(shard.lock);
-  if (std::uint64_t* pieces = shard.pieces.find(block)) {
-    ++*pieces;
-    return 0;
-  }
-  return shard.pieces.put(block, 1) ? 1 : -1;
+  std::uint64_t* pieces = shard.pieces.at(block);
+  if (pieces == nullptr) return -1;
+  return ++*pieces == 1 ? 1 : 0;
 }
 
 int Blocks::leave_one(std::uint64_t block) noexcept {
@@ -18,7 +16,7 @@ int Blocks::leave_one(std::uint64_t block) noexcept {
   std::uint64_t* pieces = shard.pieces.find(block);
   if (pieces == nullptr) return 0;
   if (--*pieces != 0) return 0;
-  shard.pieces.erase(block);
+  shard.pieces.erase(pieces);
   return 1;
 }
 

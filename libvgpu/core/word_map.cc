@@ -50,9 +50,28 @@ bool WordMap::put(std::uint64_t name, std::uint64_t word) noexcept {
   return true;
 }
 
+std::uint64_t* WordMap::at(std::uint64_t name) noexcept {
+  if (count_ + 1 > capacity_ - capacity_ / 4 && !grow()) return find(name);
+  std::size_t at = home(name);
+  for (; entries_[at].taken != 0; at = (at + 1) & (capacity_ - 1)) {
+    if (entries_[at].name == name) return &entries_[at].word;
+  }
+  entries_[at] = {name, 0, 1};
+  ++count_;
+  return &entries_[at].word;
+}
+
 void WordMap::erase(std::uint64_t name) noexcept {
-  std::size_t hole = locate(name);
-  if (hole == kNowhere) return;
+  const std::size_t hole = locate(name);
+  if (hole != kNowhere) close_gap(hole);
+}
+
+void WordMap::erase(std::uint64_t* word) noexcept {
+  const auto offset = reinterpret_cast<std::uintptr_t>(word) - reinterpret_cast<std::uintptr_t>(entries_);
+  close_gap(offset / sizeof(Entry));
+}
+
+void WordMap::close_gap(std::size_t hole) noexcept {
   const std::size_t mask = capacity_ - 1;
   // Later entries of the same run close the gap, so that a search never ends early.
   for (std::size_t at = (hole + 1) & mask; entries_[at].taken != 0; at = (at + 1) & mask) {

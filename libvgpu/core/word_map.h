@@ -15,6 +15,12 @@ class WordMap {
   // Sets the word of `name`. False when there is no memory for it. 0 is a fine name and a fine word.
   bool put(std::uint64_t name, std::uint64_t word) noexcept;
 
+  // The word of `name`, 0 when it was not there; null when there is no memory for it. Valid as find()'s is.
+  std::uint64_t* at(std::uint64_t name) noexcept;
+
+  // Forgets the name of a word that find() or at() gave.
+  void erase(std::uint64_t* word) noexcept;
+
   // Forgets `name`; nothing happens when it is not there.
   void erase(std::uint64_t name) noexcept;
 
@@ -33,6 +39,7 @@ class WordMap {
 
   std::size_t home(std::uint64_t name) const noexcept;
   std::size_t locate(std::uint64_t name) const noexcept;
+  void close_gap(std::size_t hole) noexcept;
   void place(const Entry& entry) noexcept;
   bool grow() noexcept;
 
