@@ -1,4 +1,4 @@
-// dlsym and dlvsym. The real ones find out who asks from their return address, so RTLD_NEXT only works when we jump
+// dlsym, dlvsym and dlopen. The real ones find out who asks from their return address, so RTLD_NEXT only works when we jump
 // to them with the program's return address still on the stack; a call from C++ would make us the asker.
         .text
 
@@ -15,6 +15,7 @@ dlsym:
         .cfi_adjust_cfa_offset 8
         subq    $8, %rsp                        // the stack stays aligned to 16 bytes
         .cfi_adjust_cfa_offset 8
+        movq    24(%rsp), %rdx                  // who asks
         call    hami_find_hook                  // struct Answer in rax:rdx
         movq    %rdx, %r11
         addq    $8, %rsp
@@ -43,6 +44,7 @@ dlvsym:
         .cfi_adjust_cfa_offset 8
         pushq   %rdx
         .cfi_adjust_cfa_offset 8
+        movq    24(%rsp), %rcx
         call    hami_find_hook_versioned
         movq    %rdx, %r11
         popq    %rdx
@@ -57,6 +59,24 @@ dlvsym:
 1:      ret
         .cfi_endproc
         .size   dlvsym, .-dlvsym
+
+// void* dlopen(const char* file, int flags). The real one searches the directories that its caller names.
+        .globl  dlopen
+        .type   dlopen, @function
+        .p2align 4
+dlopen:
+        .cfi_startproc
+        endbr64
+        pushq   %rdi
+        .cfi_adjust_cfa_offset 8
+        movl    %esi, %edi
+        call    hami_flags_to_open              // the flags in eax
+        movl    %eax, %esi
+        popq    %rdi
+        .cfi_adjust_cfa_offset -8
+        jmp     *hami_real_dlopen(%rip)
+        .cfi_endproc
+        .size   dlopen, .-dlopen
 
         .section .note.GNU-stack, "", @progbits
         .section .note.gnu.property, "a"        // this file is fit for indirect branch tracking and shadow stacks

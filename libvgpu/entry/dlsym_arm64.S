@@ -1,4 +1,4 @@
-// dlsym and dlvsym; see dlsym_amd64.S. The program's return address stays in the link register for the jump.
+// dlsym, dlvsym and dlopen; see dlsym_amd64.S. The program's return address stays in the link register for the jump.
         .text
 
 // void* dlsym(void* handle, const char* symbol)
@@ -13,6 +13,7 @@ dlsym:
         .cfi_offset 29, -32
         .cfi_offset 30, -24
         stp     x0, x1, [sp, #16]
+        mov     x2, x30                         // who asks
         bl      hami_find_hook                  // struct Answer in x0:x1
         mov     x17, x0
         mov     x16, x1                         // decided?
@@ -43,6 +44,7 @@ dlvsym:
         .cfi_offset 30, -40
         stp     x0, x1, [sp, #16]
         str     x2, [sp, #32]
+        mov     x3, x30
         bl      hami_find_hook_versioned
         mov     x17, x0
         mov     x16, x1                         // decided?
@@ -60,5 +62,31 @@ dlvsym:
         ret
         .cfi_endproc
         .size   dlvsym, .-dlvsym
+
+// void* dlopen(const char* file, int flags)
+        .globl  dlopen
+        .type   dlopen, %function
+        .p2align 4
+dlopen:
+        .cfi_startproc
+        hint    34
+        stp     x29, x30, [sp, #-32]!
+        .cfi_def_cfa_offset 32
+        .cfi_offset 29, -32
+        .cfi_offset 30, -24
+        str     x0, [sp, #16]
+        mov     w0, w1
+        bl      hami_flags_to_open              // the flags in w0
+        mov     w1, w0
+        ldr     x0, [sp, #16]
+        ldp     x29, x30, [sp], #32
+        .cfi_restore 29
+        .cfi_restore 30
+        .cfi_def_cfa_offset 0
+        adrp    x16, hami_real_dlopen
+        ldr     x16, [x16, #:lo12:hami_real_dlopen]
+        br      x16
+        .cfi_endproc
+        .size   dlopen, .-dlopen
 
         .section .note.GNU-stack, "", %progbits

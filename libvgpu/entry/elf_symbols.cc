@@ -96,10 +96,9 @@ std::uint32_t find_sysv(const Symbols& symbols, const char* name) noexcept {
   return 0;
 }
 
-int visit(dl_phdr_info* object, std::size_t, void* data) noexcept {
-  auto& search = *static_cast<Search*>(data);
-  if (contains(*object, reinterpret_cast<const void*>(&find_in_other_objects))) return 0;
-  const Symbols symbols = read_symbols(*object);
+// Not zero: found, look no further.
+int look_into(const dl_phdr_info& object, Search& search) noexcept {
+  const Symbols symbols = read_symbols(object);
   if (symbols.table == nullptr || symbols.names == nullptr) return 0;
   std::uint32_t index = 0;
   if (symbols.gnu_hash != nullptr) {
@@ -108,8 +107,26 @@ int visit(dl_phdr_info* object, std::size_t, void* data) noexcept {
     index = find_sysv(symbols, search.symbol);
   }
   if (index == 0) return 0;
-  search.found = reinterpret_cast<void*>(object->dlpi_addr + symbols.table[index].st_value);
+  search.found = reinterpret_cast<void*>(object.dlpi_addr + symbols.table[index].st_value);
   return 1;
+}
+
+int visit_others(dl_phdr_info* object, std::size_t, void* data) noexcept {
+  if (contains(*object, reinterpret_cast<const void*>(&find_in_other_objects))) return 0;
+  return look_into(*object, *static_cast<Search*>(data));
+}
+
+struct SearchBehind {
+  const void* caller;
+  bool is_behind;
+  Search search;
+};
+
+int visit_behind(dl_phdr_info* object, std::size_t, void* data) noexcept {
+  auto& behind = *static_cast<SearchBehind*>(data);
+  if (behind.is_behind) return look_into(*object, behind.search);
+  behind.is_behind = contains(*object, behind.caller);
+  return 0;
 }
 
 }  // namespace
@@ -146,8 +163,14 @@ void* LoadedObject::find(const char* symbol, std::uint32_t hash) const noexcept 
 
 void* find_in_other_objects(const char* symbol) noexcept {
   Search search = {symbol, symbol_hash(symbol), nullptr};
-  ::dl_iterate_phdr(visit, &search);
+  ::dl_iterate_phdr(visit_others, &search);
   return search.found;
+}
+
+void* find_behind(const void* caller, const char* symbol) noexcept {
+  SearchBehind behind = {caller, false, {symbol, symbol_hash(symbol), nullptr}};
+  ::dl_iterate_phdr(visit_behind, &behind);
+  return behind.search.found;
 }
 
 }  // namespace hami::vgpu

@@ -9,6 +9,10 @@ namespace hami::vgpu {
 // null when there is none. Any version of the symbol will do.
 void* find_in_other_objects(const char* symbol) noexcept;
 
+// The same for the objects loaded after the one that holds `caller`, this library included; null also when
+// `caller` lies in another of the loader's name spaces.
+void* find_behind(const void* caller, const char* symbol) noexcept;
+
 // One loaded object of the program, with the functions that it defines itself. Valid while it stays loaded.
 class LoadedObject {
  public:

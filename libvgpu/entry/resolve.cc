@@ -14,6 +14,7 @@
 extern "C" {
 constinit void* hami_real_dlsym = nullptr;
 constinit void* hami_real_dlvsym = nullptr;
+constinit void* hami_real_dlopen = nullptr;
 }
 
 namespace hami::vgpu {
@@ -63,13 +64,19 @@ HamiAnswer replace(const Library& library, int index, void* address) noexcept {
 }
 
 // Index of the row that `symbol` asks for when it is one that we replace; -1 otherwise.
-int replaced_row(void* handle, const char* symbol, const Library*& library) noexcept {
-  // What comes after the caller in the chain of preloaded libraries has passed us already, or will.
-  if (handle == RTLD_NEXT || symbol == nullptr) return -1;
+int replaced_row(const char* symbol, const Library*& library) noexcept {
+  if (symbol == nullptr) return -1;
   library = library_of(symbol);
   if (library == nullptr) return -1;
   const int index = library->find(symbol);
   return index >= 0 && library->row(index).hook != nullptr ? index : -1;
+}
+
+// What RTLD_NEXT finds for `caller`. An object that the program opened may look among its own dependencies,
+// which can lie before it: then the driver is found there, and better once too often than past the limit.
+void* find_next(const void* caller, const char* symbol) noexcept {
+  void* behind = find_behind(caller, symbol);
+  return behind != nullptr ? behind : find_in_other_objects(symbol);
 }
 
 void prepare() noexcept {
@@ -101,25 +108,36 @@ void* real_dlsym(void* handle, const char* symbol) noexcept {
 
 }  // namespace hami::vgpu
 
-HamiAnswer hami_find_hook(void* handle, const char* symbol) noexcept {
+HamiAnswer hami_find_hook(void* handle, const char* symbol, const void* caller) noexcept {
   using namespace hami::vgpu;
   const Library* library = nullptr;
   prepare();
-  const int index = replaced_row(handle, symbol, library);
+  const int index = replaced_row(symbol, library);
   if (index < 0) return kUndecided;
   const ErrnoGuard keep_errno;
-  void* address = real_dlsym(handle, symbol);
+  void* address = handle == RTLD_NEXT ? find_next(caller, symbol) : real_dlsym(handle, symbol);
   return address == nullptr ? kUndecided : replace(*library, index, address);
 }
 
-HamiAnswer hami_find_hook_versioned(void* handle, const char* symbol, const char* version) noexcept {
+HamiAnswer hami_find_hook_versioned(void* handle, const char* symbol, const char* version,
+                                    const void* caller) noexcept {
   using namespace hami::vgpu;
   const Library* library = nullptr;
   prepare();
-  const int index = replaced_row(handle, symbol, library);
+  const int index = replaced_row(symbol, library);
   if (index < 0) return kUndecided;
   const ErrnoGuard keep_errno;
   using Dlvsym = void* (*)(void*, const char*, const char*);
-  void* address = reinterpret_cast<Dlvsym>(hami_real_dlvsym)(handle, symbol, version);
+  void* address = handle == RTLD_NEXT ? find_next(caller, symbol)
+                                      : reinterpret_cast<Dlvsym>(hami_real_dlvsym)(handle, symbol, version);
   return address == nullptr ? kUndecided : replace(*library, index, address);
+}
+
+int hami_flags_to_open(int flags) noexcept {
+  using namespace hami::vgpu;
+  const ErrnoGuard keep_errno;
+  if (__atomic_load_n(&hami_real_dlopen, __ATOMIC_ACQUIRE) == nullptr) {
+    __atomic_store_n(&hami_real_dlopen, find_in_other_objects("dlopen"), __ATOMIC_RELEASE);
+  }
+  return (flags & RTLD_DEEPBIND) == 0 || mode() == Mode::off ? flags : flags & ~RTLD_DEEPBIND;
 }

@@ -1,7 +1,7 @@
 // Symbol look-up by the program: which of its questions get one of our functions as the answer.
 #pragma once
 
-// Shared with the assembly entry of dlsym and dlvsym.
+// Shared with the assembly entry of dlsym, dlvsym and dlopen.
 extern "C" {
 
 // Returned in two registers. Not decided: the entry jumps to the real function, which then sees the program
@@ -11,12 +11,18 @@ struct HamiAnswer {
   unsigned long decided;
 };
 
-HamiAnswer hami_find_hook(void* handle, const char* symbol) noexcept;
-HamiAnswer hami_find_hook_versioned(void* handle, const char* symbol, const char* version) noexcept;
+// caller: where the answer is returned to; RTLD_NEXT means what lies behind that object.
+HamiAnswer hami_find_hook(void* handle, const char* symbol, const void* caller) noexcept;
+HamiAnswer hami_find_hook_versioned(void* handle, const char* symbol, const char* version,
+                                    const void* caller) noexcept;
 
-// The dlsym and dlvsym behind ours in the order of loaded objects; found by the first question.
+// The flags to open an object with: where limits hold, its calls of the driver must find us first.
+int hami_flags_to_open(int flags) noexcept;
+
+// The functions behind ours in the order of loaded objects; found by the first question.
 extern void* hami_real_dlsym;
 extern void* hami_real_dlvsym;
+extern void* hami_real_dlopen;
 }
 
 namespace hami::vgpu {
