@@ -60,10 +60,13 @@ Result<> make_private_dir(const std::string& path) {
               "remove it, or chown it to root and chmod it to 0700");
 }
 
-Result<> unlink_durably(const std::string& dir, const std::string& name) {
+// All of them, with one flush of the directory; one that is not there is success.
+Result<> unlink_durably(const std::string& dir, const std::vector<std::string>& names) {
   const UniqueFd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return fail_errno("open", dir);
-  if (::unlinkat(fd.get(), name.c_str(), 0) != 0 && errno != ENOENT) return fail_errno("remove", name);
+  for (const std::string& name : names) {
+    if (::unlinkat(fd.get(), name.c_str(), 0) != 0 && errno != ENOENT) return fail_errno("remove", name);
+  }
   ::fsync(fd.get());
   return {};
 }
@@ -135,7 +138,7 @@ Result<> Ledger::release(const std::string& key) {
     return fail(Errc::invalid_request, text::cat({text::quote(key), " is not the key of a lease"}));
   // The directory first: a crash in between leaves a lease, which the next one finds stale.
   HAMI_CHECK(files::remove_tree(text::cat({state_dir_, "/containers/", key})));
-  HAMI_CHECK(unlink_durably(dir_, text::cat({key, kSuffix})));
+  HAMI_CHECK(unlink_durably(dir_, {text::cat({key, kSuffix})}));
   std::erase_if(leases_, [&](const Lease& lease) { return lease.key == key; });
   return {};
 }
@@ -148,7 +151,16 @@ Result<std::vector<std::string>> Ledger::release_stale(std::size_t most) {
     const Lease& lease = leases_[(first + i) % count];
     if (is_stale(lease)) ended.push_back(lease.key);
   }
-  for (const std::string& key : ended) HAMI_CHECK(release(key));
+  std::sort(ended.begin(), ended.end());
+  std::vector<std::string> names;
+  names.reserve(ended.size());
+  for (const std::string& key : ended) {
+    HAMI_CHECK(files::remove_tree(text::cat({state_dir_, "/containers/", key})));
+    names.push_back(text::cat({key, kSuffix}));
+  }
+  if (!names.empty()) HAMI_CHECK(unlink_durably(dir_, names));
+  std::erase_if(
+      leases_, [&](const Lease& lease) { return std::binary_search(ended.begin(), ended.end(), lease.key); });
   if (most >= count) HAMI_CHECK(remove_orphans());
   return ended;
 }
