@@ -55,6 +55,8 @@ void add_plan(const shim::Plan& plan, Lines& lines) {
         text::cat({"mount ", mount.source, " ", mount.destination, " ", text::join(mount.options, ",")}));
   }
   add_env(plan.edits, lines);
+  for (const auto& [name, value] : plan.edits.unified)
+    lines.push_back(text::cat({"cgroup ", name, " ", value}));
   for (const auto& hook : plan.edits.drop_hooks) lines.push_back(text::cat({"drop hook ", hook}));
   for (std::size_t i = 0; i < plan.files.size(); ++i) {
     for (const auto line : text::split(plan.files[i], '\n')) {

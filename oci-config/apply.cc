@@ -206,6 +206,16 @@ Result<> apply_annotations(JsonRef root, const std::map<std::string, std::string
   return {};
 }
 
+// A value of the user's own for the same file would undo the limit.
+Result<> apply_unified(JsonRef root, const std::map<std::string, std::string>& files) {
+  if (files.empty()) return {};
+  HAMI_TRY(const JsonRef linux, ensure(root, "linux", json_type_object, ""));
+  HAMI_TRY(const JsonRef resources, ensure(linux, "resources", json_type_object, "linux"));
+  HAMI_TRY(const JsonRef unified, ensure(resources, "unified", json_type_object, "linux.resources"));
+  for (const auto& [name, value] : files) put(unified, name.c_str(), new_string(value));
+  return {};
+}
+
 Result<> apply_paths(JsonRef root, const char* name, const std::vector<std::string>& paths) {
   if (paths.empty()) return {};
   HAMI_TRY(const JsonRef linux, ensure(root, "linux", json_type_object, ""));
@@ -220,6 +230,7 @@ Result<Document> apply(Document document, const ContainerEdits& edits) {
   const JsonRef root = document.root();
   HAMI_CHECK(apply_process(root, edits));
   HAMI_CHECK(apply_devices(root, edits.devices));
+  HAMI_CHECK(apply_unified(root, edits.unified));
   HAMI_CHECK(remove_mounts(root, edits.drop_mounts));
   HAMI_CHECK(apply_mounts(root, edits.mounts));
   HAMI_CHECK(drop_hooks(root, edits.drop_hooks));

@@ -153,6 +153,12 @@ Result<> merge(ContainerEdits& edits, ContainerEdits more) {
                       text::quote(value));
     }
   }
+  for (const auto& [name, value] : more.unified) {
+    // One line per device: those of several vendors stand below each other.
+    std::string& mine = edits.unified[name];
+    if (mine == value) continue;
+    mine = mine.empty() ? value : text::cat({mine, "\n", value});
+  }
   merge_set(edits.additional_gids, more.additional_gids);
   merge_set(edits.masked_paths, more.masked_paths);
   merge_set(edits.readonly_paths, more.readonly_paths);
@@ -168,6 +174,10 @@ Result<> validate(const ContainerEdits& edits) {
   for (const HookEdit& hook : edits.hooks) HAMI_CHECK(validate_hook(hook));
   for (const auto& [key, value] : edits.annotations) {
     if (key.empty() || has_nul(key)) return bad("the annotation", key);
+  }
+  for (const auto& [name, value] : edits.unified) {
+    const bool is_file = !name.empty() && name.find('/') == std::string::npos && !has_nul(name);
+    if (!is_file || has_nul(value)) return bad("the cgroup file", name);
   }
   HAMI_CHECK(validate_paths(edits.masked_paths));
   return validate_paths(edits.readonly_paths);

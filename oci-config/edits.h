@@ -58,8 +58,9 @@ struct ContainerEdits {
   std::map<std::string, std::string> annotations;
   std::vector<std::string> masked_paths;
   std::vector<std::string> readonly_paths;
-  std::vector<std::string> drop_hooks;  // base names of foreign hook programs to remove
-  std::vector<Mount> drop_mounts;       // of the container: those with the same destination and source
+  std::map<std::string, std::string> unified;  // files of the container's cgroup v2 ("dmem.max")
+  std::vector<std::string> drop_hooks;         // base names of foreign hook programs to remove
+  std::vector<Mount> drop_mounts;              // of the container: those with the same destination and source
 
   [[nodiscard]] bool empty() const;
   friend bool operator==(const ContainerEdits&, const ContainerEdits&) = default;

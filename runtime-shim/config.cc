@@ -139,6 +139,12 @@ constexpr Key kKeys[] = {
            n, c.recipe_dirs, [](std::string_view dir) { return !dir.empty() && dir.front() == '/'; },
            "absolute paths");
      }},
+    {"recipes", "cdi_dirs",
+     [](Config& c, const toml::node& n) {
+       return take_list(
+           n, c.cdi_dirs, [](std::string_view dir) { return !dir.empty() && dir.front() == '/'; },
+           "absolute paths");
+     }},
     {"kubernetes", "device_checkpoint",
      [](Config& c, const toml::node& n) { return take_optional_path(n, c.kubelet_checkpoint); }},
     {"policy", "env_requests",

@@ -9,6 +9,7 @@
 #include "oci-config/base/result.h"
 #include "runtime-shim/policy.h"
 #include "runtime-shim/program_dirs.h"
+#include "vendors/cdi_inject.h"
 #include "vendors/discovery.h"
 
 namespace hami::shim {
@@ -30,6 +31,7 @@ struct Config {
   std::string log;           // file for our own errors; empty: none
   vendors::HostRoots roots;  // state_dir is [roots] state
   Paths paths;
+  std::vector<std::string> cdi_dirs = vendors::kCdiDirectories;
   std::vector<std::string> recipe_dirs = {"/usr/share/hami/vendors", "/etc/hami/vendors.d"};
   std::string kubelet_checkpoint;  // file with the device plugins' answers; empty: not looked at
   Policy policy;

@@ -62,11 +62,18 @@ bool has_slice(const VendorAllocation& allocation) {
                      [](const Grant& grant) { return grant.is_slice(); });
 }
 
+bool has_core_limit(const VendorAllocation& allocation) {
+  return std::any_of(allocation.grants.begin(), allocation.grants.end(),
+                     [](const Grant& grant) { return grant.core_limit.value != 0; });
+}
+
 // Whether this vendor's slice gets a preload; a slice that the vendor's driver holds needs none. False also
 // where policy accepts that nothing holds it.
 Result<bool> is_enforced(const VendorRequest& request, const VendorAllocation& allocation,
-                         const vendors::Recipe& recipe, const Image& image, const Policy& policy) {
+                         const vendors::Recipe& recipe, const Image& image, const Policy& policy,
+                         bool kernel_holds_memory) {
   if (!has_slice(allocation)) return false;
+  if (kernel_holds_memory && !has_core_limit(allocation)) return false;
   std::string why;
   if (recipe.slice.mechanism == vendors::SliceMechanism::none) {
     why = text::cat({"devices of ", request.vendor, " cannot be divided"});
@@ -229,7 +236,8 @@ Result<> add_vendor(const VendorRequest& request, const VendorAllocation& alloca
   HAMI_CHECK(oci::merge(plan.edits, std::move(rendered.edits)));
   append(plan.hook, rendered.plan);
   add_files(std::move(rendered.files), container, plan);
-  HAMI_TRY(const bool enforced, is_enforced(request, allocation, node.recipe, container.image, policy));
+  HAMI_TRY(const bool enforced, is_enforced(request, allocation, node.recipe, container.image, policy,
+                                            rendered.kernel_holds_memory));
   if (!enforced) return {};
   if (!plan.slice) plan.slice.emplace();
   set_modes(request, policy, *plan.slice);

@@ -43,9 +43,9 @@ Result<> require_ledger(const std::string& state_dir) {
               "run the engine as root");
 }
 
-// A sidecar of a Pod with devices: nothing is given, and nothing else may give it devices either.
-Result<std::string> silenced(oci::Document document, const Request& request) {
-  oci::ContainerEdits edits;
+// No device of a recipe, and nothing else may give one: a sidecar of a Pod with devices.
+Result<std::string> without_vendors(oci::Document document, const Request& request,
+                                    oci::ContainerEdits edits) {
   for (const auto& [name, value] : request.silenced) {
     edits.env.push_back({name, value, oci::EnvEdit::Op::set});
   }
@@ -86,7 +86,8 @@ oci::ContainerView Preparation::with_plugins_answers(const oci::ContainerView& v
 }
 
 Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView view, const Request& asked) {
-  if (asked.vendors.empty()) return silenced(std::move(document), asked);
+  HAMI_TRY(auto cdi, cdi_edits(asked, view));
+  if (asked.vendors.empty()) return without_vendors(std::move(document), asked, std::move(cdi));
   Request request = asked;
   HAMI_CHECK(require_ledger(config_.roots.state_dir));
   HAMI_TRY(const auto reader, reader_group(view));
@@ -101,7 +102,8 @@ Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView
     HAMI_CHECK(check_requirements(container_.view, allocation.vendors[i], node_[i]));
   }
   HAMI_TRY(container_.image, inspect_image(container_.rootfs));
-  HAMI_TRY(const Plan plan, make_plan(request, allocation, node_, container_, config_));
+  HAMI_TRY(Plan plan, make_plan(request, allocation, node_, container_, config_));
+  HAMI_CHECK(oci::merge(plan.edits, std::move(cdi)));
   HAMI_CHECK(write_container_dir(plan, container_.dir, reader));
   HAMI_TRY(const auto edited, oci::apply(std::move(document), plan.edits));
   return edited.serialize();
@@ -136,6 +138,24 @@ bool Preparation::is_prepared() const {
     return lease.key == key && lease.creator_pid == name_.creator &&
            lease.creator_start == state::start_time(name_.creator);
   });
+}
+
+// Devices that specifications describe. What an engine was asked for, and has given, stays as it is.
+Result<oci::ContainerEdits> Preparation::cdi_edits(const Request& request,
+                                                   const oci::ContainerView& view) const {
+  const vendors::CdiHost host{config_.cdi_dirs, config_.roots.dev, config_.paths.hook};
+  std::vector<std::string> names;
+  for (const CdiName& cdi : request.cdi) {
+    if (cdi.engine) {
+      const auto edits = vendors::inject_cdi({cdi.name}, host, vendors::CdiUse::comparing);
+      if (edits && vendors::has_all(view, *edits)) continue;
+    }
+    names.push_back(cdi.name);
+  }
+  if (names.empty()) return oci::ContainerEdits{};
+  auto edits = vendors::inject_cdi(names, host, vendors::CdiUse::giving);
+  if (!edits) return fail(std::move(edits).error().within(request.cdi.front().origin));
+  return edits;
 }
 
 bool Preparation::has_driver_slices() const {

@@ -59,6 +59,7 @@ class Preparation {
   Result<> obey_schedulers(Request& request);
   Result<Allocation> reserve(Request& request);
   Result<> refuse_second_lease(state::Ledger& ledger);
+  Result<oci::ContainerEdits> cdi_edits(const Request& request, const oci::ContainerView& view) const;
   [[nodiscard]] bool has_driver_slices() const;
   void reclaim();
   [[nodiscard]] std::vector<state::Lease> held(const state::Ledger& ledger) const;

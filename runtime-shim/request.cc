@@ -8,6 +8,7 @@
 #include "runtime-shim/request_values.h"
 #include "runtime-shim/request_variables.h"
 #include "runtime-shim/request_words.h"
+#include "vendors/cdi_inject.h"
 
 namespace hami::shim {
 
@@ -27,6 +28,10 @@ constexpr std::array<std::string_view, 4> kForeignDomains{"kubernetes.io/", "k8s
 
 // Annotations without a domain, by which KAI's scheduler is asked.
 constexpr std::array<std::string_view, 2> kBareKeys{"gpu-memory", "gpu-fraction"};
+
+// Annotations that name CDI devices: ours, and those that kubelet's plugins ask the engine with.
+constexpr std::string_view kCdiKey = "hami.io/cdi-devices";
+constexpr std::string_view kEngineCdiPrefix = "cdi.k8s.io/";
 
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -83,10 +88,49 @@ std::string capabilities_of(const oci::ContainerView& container, const vendors::
   return std::string(container.env_value(recipe.capabilities.env).value_or(""));
 }
 
+// Every CDI device that the container names, in the order of its annotations.
+Result<std::vector<CdiName>> cdi_names(const oci::ContainerView& container) {
+  std::vector<CdiName> out;
+  for (const auto& [key, value] : container.annotations) {
+    const bool engine = key.starts_with(kEngineCdiPrefix);
+    if (!engine && key != kCdiKey) continue;
+    const std::string origin = text::cat({"annotation ", text::quote(key)});
+    for (const std::string& name : parse_names(value)) {
+      if (!vendors::is_cdi_name(name)) {
+        return fail(Errc::invalid_request,
+                    text::cat({origin, ": ", text::quote(name), " names no CDI device"}),
+                    "write <vendor>/<class>=<device>");
+      }
+      out.push_back({name, origin, engine});
+    }
+  }
+  return out;
+}
+
+// Names of a kind that a recipe has are the recipe's: its devices are counted.
+Result<> take_cdi_names(std::vector<CdiName>& names, const vendors::Recipe& recipe, VendorRequest& request) {
+  const std::string kind = text::cat({recipe.metadata.vendor, "/", recipe.metadata.device_class, "="});
+  Selector selector{Selector::Kind::named, {}};
+  std::string origin;
+  std::erase_if(names, [&](const CdiName& cdi) {
+    if (cdi.engine || !cdi.name.starts_with(kind)) return false;
+    origin = cdi.origin;
+    if (cdi.name.substr(kind.size()) == "all") selector.kind = Selector::Kind::all;
+    selector.names.push_back(cdi.name.substr(kind.size()));
+    return true;
+  });
+  if (origin.empty()) return {};
+  if (selector.kind == Selector::Kind::all) selector.names.clear();
+  if (request.count || request.selector || request.has_limit())
+    return disagreement(request.origin(), origin, "devices");
+  request.selector = {std::move(selector), origin};
+  return {};
+}
+
 Result<std::optional<VendorRequest>> parse_vendor(const oci::ContainerView& container,
                                                   const vendors::Recipe& recipe,
                                                   const std::vector<Words>& sources, const Policy& policy,
-                                                  const PodDecision* decision) {
+                                                  const PodDecision* decision, std::vector<CdiName>& cdi) {
   VendorRequest request;
   request.vendor = recipe.metadata.name;
   for (const Words& words : sources) HAMI_CHECK(read_resources(words, recipe, request));
@@ -101,6 +145,7 @@ Result<std::optional<VendorRequest>> parse_vendor(const oci::ContainerView& cont
     HAMI_CHECK(read_limit_variables(container, recipe, request));
   }
   HAMI_CHECK(reconcile_selector(request, named_by_words));
+  HAMI_CHECK(take_cdi_names(cdi, recipe, request));
   HAMI_TRY(const bool asked, settle(request, policy));
   if (!asked) return std::optional<VendorRequest>{};
   request.capabilities = capabilities_of(container, recipe);
@@ -155,6 +200,7 @@ bool may_request(const oci::ContainerView& container, const Policy& policy) {
   if (container.is_sandbox()) return false;
   for (const auto& [key, value] : container.annotations) {
     if (std::find(kBareKeys.begin(), kBareKeys.end(), key) != kBareKeys.end()) return true;
+    if (key.starts_with(kEngineCdiPrefix)) return true;
     if (contains_any(key, kDomainEnds) && !contains_any(key, kForeignDomains)) return true;
   }
   if (!variables_count(container, policy, true)) return false;
@@ -179,6 +225,7 @@ Result<std::optional<Request>> parse_request(const oci::ContainerView& container
   }
   Request request;
   for (const Words& words : sources) HAMI_CHECK(read_placement(words, request));
+  HAMI_TRY(request.cdi, cdi_names(container));
   HAMI_TRY(const auto decisions, read_decisions(container, policy, warnings));
   for (const vendors::Recipe& recipe : recipes) {
     const PodDecision* decision = decision_for(decisions, container, recipe);
@@ -186,10 +233,11 @@ Result<std::optional<Request>> parse_request(const oci::ContainerView& container
       silence(container, recipe, request.silenced);
       continue;
     }
-    HAMI_TRY(auto vendor, parse_vendor(container, recipe, sources, policy, decision));
+    HAMI_TRY(auto vendor, parse_vendor(container, recipe, sources, policy, decision, request.cdi));
     if (vendor) request.vendors.push_back(*std::move(vendor));
   }
-  if (request.vendors.empty() && request.silenced.empty()) return std::optional<Request>{};
+  if (request.vendors.empty() && request.silenced.empty() && request.cdi.empty())
+    return std::optional<Request>{};
   return std::optional<Request>{std::move(request)};
 }
 

@@ -101,8 +101,17 @@ struct VendorRequest {
   [[nodiscard]] std::string origin() const;
 };
 
+// A device that a specification of CDI describes, and no recipe.
+struct CdiName {
+  std::string name;     // "vendor.com/class=device"
+  std::string origin;   // "annotation 'hami.io/cdi-devices'"
+  bool engine = false;  // asked of the engine, which may have given it already
+  friend bool operator==(const CdiName&, const CdiName&) = default;
+};
+
 struct Request {
   std::vector<VendorRequest> vendors;  // in the order of the recipes
+  std::vector<CdiName> cdi;
   std::optional<Stated<Placement>> placement;
   bool exclusive = false;  // no other container on the same devices, whatever the amounts
   // Variables of images that would ask a vendor's own runtime for devices this container was not given, and

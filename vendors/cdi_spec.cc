@@ -16,6 +16,7 @@ using enum Decoder::Presence;
 
 constexpr std::string_view kVersions[] = {"0.3.0", "0.4.0", "0.5.0", "0.6.0",
                                           "0.7.0", "0.8.0", "1.0.0", "1.1.0"};
+constexpr std::string_view kNodeTypes[] = {"b", "c", "u"};
 constexpr std::string_view kHooks[] = {"prestart",       "createRuntime", "createContainer",
                                        "startContainer", "poststart",     "poststop"};
 
@@ -96,21 +97,31 @@ class CdiDecoder {
                                 decoder_.number(item, gid, UINT32_MAX - 1);
                               });
                             }},
-                           {"intelRdt", ignore},
-                           {"netDevices", ignore}});
+                           {"intelRdt", [&](const auto&) { out.unsupported = "intelRdt"; }},
+                           {"netDevices", [&](const auto&) { out.unsupported = "netDevices"; }}});
+  }
+
+  void number(const yaml::Node& node, std::optional<std::uint32_t>& out, std::uint32_t max) {
+    decoder_.number(node, out.emplace(), max);
+  }
+
+  void permissions(const yaml::Node& node, std::string& out) {
+    decoder_.string(node, out);
+    if (out.find_first_not_of("rwm") != std::string::npos)
+      decoder_.refuse(node.at, text::cat({"unknown permissions ", text::quote(out, 60)}));
   }
 
   void nodes(const yaml::Node& node, std::vector<CdiNode>& out) {
     items(node, out, [this](const auto& item, CdiNode& device) {
       decoder_.object(item, {{"path", [&](const auto& n) { path(n, device.path); }, required},
                              {"hostPath", [&](const auto& n) { path(n, device.host_path); }},
-                             {"type", ignore},
-                             {"major", ignore},
-                             {"minor", ignore},
-                             {"fileMode", ignore},
-                             {"permissions", [&](const auto& n) { decoder_.string(n, device.permissions); }},
-                             {"uid", ignore},
-                             {"gid", ignore}});
+                             {"type", [&](const auto& n) { one_of(n, kNodeTypes, device.type); }},
+                             {"major", [&](const auto& n) { decoder_.number(n, device.major, 4095); }},
+                             {"minor", [&](const auto& n) { decoder_.number(n, device.minor, 1U << 20U); }},
+                             {"fileMode", [&](const auto& n) { number(n, device.file_mode, 07777); }},
+                             {"permissions", [&](const auto& n) { permissions(n, device.permissions); }},
+                             {"uid", [&](const auto& n) { number(n, device.uid, UINT32_MAX - 1); }},
+                             {"gid", [&](const auto& n) { number(n, device.gid, UINT32_MAX - 1); }}});
     });
   }
 
@@ -162,7 +173,8 @@ void add_problems(const CdiEdits& edits, std::vector<std::string>& out) {
 }  // namespace
 
 bool CdiEdits::empty() const {
-  return env.empty() && nodes.empty() && mounts.empty() && hooks.empty() && gids.empty();
+  return env.empty() && nodes.empty() && mounts.empty() && hooks.empty() && gids.empty() &&
+         unsupported.empty();
 }
 
 Result<CdiSpec> parse_cdi_spec(std::string_view text, std::string_view file_name) {

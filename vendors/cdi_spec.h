@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,12 @@ struct CdiNode {
   std::string path;       // in the container
   std::string host_path;  // empty: the same
   std::string permissions;
+  std::string type{};       // "b", "c", "u"; empty: the host's
+  std::uint32_t major = 0;  // 0: the host's
+  std::uint32_t minor = 0;
+  std::optional<std::uint32_t> file_mode{};
+  std::optional<std::uint32_t> uid{};
+  std::optional<std::uint32_t> gid{};
   friend bool operator==(const CdiNode&, const CdiNode&) = default;
 };
 
@@ -35,6 +42,7 @@ struct CdiEdits {
   std::vector<oci::Mount> mounts;
   std::vector<CdiHook> hooks;
   std::vector<std::uint32_t> gids;
+  std::string unsupported;  // a field that is understood, but that only an engine can give
   [[nodiscard]] bool empty() const;
   friend bool operator==(const CdiEdits&, const CdiEdits&) = default;
 };

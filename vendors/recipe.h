@@ -383,7 +383,8 @@ struct SliceRules {
   bool single_device = false;        // a container has a slice of one device only
   bool equal_sizes = false;          // all slices of a device have the same memory
   std::string disable_env;           // a container asks with it to be left uncontrolled; policy decides
-  SubdeviceRules subdevice;          // no list: the driver makes nothing
+  std::string kernel_memory;  // template of the regions of the cgroup controller dmem; may end with '*'
+  SubdeviceRules subdevice;   // no list: the driver makes nothing
   friend bool operator==(const SliceRules&, const SliceRules&) = default;
 };
 

@@ -145,6 +145,10 @@ void Decoder::slice(const yaml::Node& node, const Recipe& recipe, SliceRules& ou
                    {"maxPerDevice", [&](const auto& n) { number(n, out.max_per_device, 100'000); }},
                    {"singleDevice", [&](const auto& n) { boolean(n, out.single_device); }},
                    {"equalSizes", [&](const auto& n) { boolean(n, out.equal_sizes); }},
+                   {"kernelMemory",
+                    [&](const auto& n) {
+                      template_text(n, out.kernel_memory, device_scope(recipe), Use::relative_path);
+                    }},
                    {"subdevice", [&](const auto& n) { subdevice(n, recipe, out.subdevice); }},
                    {"disableEnv", [&](const auto& n) { env_name(n, out.disable_env); }},
                });

@@ -78,6 +78,7 @@ Result<Rendered> Renderer::run(const std::vector<Slice>& slices, std::vector<std
                    [](const Slice* a, const Slice* b) { return a->device_index < b->device_index; });
   enter_all(ordered);
   for (const auto& item : recipe_.inject) HAMI_CHECK(block(item, ordered));
+  HAMI_CHECK(kernel_memory(ordered));
   for (const auto& [name, value] : recipe_.neutralize.env)
     add_once(out_.edits.env, oci::EnvEdit{name, value, oci::EnvEdit::Op::set});
   for (const auto& name : recipe_.neutralize.unset)

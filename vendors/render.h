@@ -48,6 +48,7 @@ struct Rendered {
   oci::ContainerEdits edits;
   std::vector<ContainerFile> files;  // the caller writes them and binds them read-only
   HookPlan plan;
+  bool kernel_holds_memory = false;  // every limit of memory is in edits.unified
   std::vector<std::string> skipped;  // optional things this node lacks, for logs and `explain`
 };
 

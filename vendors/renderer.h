@@ -45,6 +45,9 @@ class Renderer {
   [[nodiscard]] std::optional<std::string> wrong_numbers(const DeviceNodeRule& rule, const HostFile& node,
                                                          const std::string& minor) const;
 
+  // render_kernel.cc
+  Result<> kernel_memory(const std::vector<const Slice*>& slices);
+
   // render_files.cc
   Result<> library(const LibraryRule& rule);
   Result<> add_library(const Library& found, const LibraryRule& rule);

@@ -116,3 +116,56 @@ opened" "$out"
   assert_status 1
   assert_in "which is not that of nothing" "$err"
 }
+
+# cdi_spec FILE EDITS: a specification of one card of another vendor.
+cdi_spec() {
+  mkdir -p "$T/cdi"
+  printf '{"cdiVersion": "0.6.0", "kind": "other.com/card", "devices": [{"name": "0", "containerEdits": {%s}}]}\n' \
+    "$2" >"$T/cdi/$1"
+  use_config "$T/config.toml" "$T/state"
+  sed -i "/^\[recipes\]/a cdi_dirs = [\"$T/cdi\"]" "$T/config.toml"
+}
+
+@test "a device that a CDI specification describes is given, its neighbour is not" {
+  cdi_spec card.json '"deviceNodes": [{"path": "/dev/xpu1"}], "env": ["CARD=0"]'
+  xpu_bundle one 'ls /dev | grep xpu; : </dev/xpu1 && echo opened; echo "$CARD"; : </neighbour'
+  annotate "$T/one" hami.io/cdi-devices=other.com/card=0
+
+  try hami run --bundle "$T/one" one
+
+  assert_equal "xpu1
+opened
+0" "$out"
+  assert_in "not permitted" "$err"
+  assert_nothing_left
+}
+
+@test "what an engine has put in already is not given twice, whatever hooks it has" {
+  cdi_spec card.json '"deviceNodes": [{"path": "/dev/xpu1"}],
+    "hooks": [{"hookName": "createContainer", "path": "/bin/true", "args": ["true"]}]'
+  xpu_bundle one 'ls /dev | grep xpu'
+  annotate "$T/one" cdi.k8s.io/plugin_card=other.com/card=0
+  edit_bundle "$T/one" '.linux.devices += [{"path": "/dev/xpu1", "type": "c", "major": 10, "minor": 237}]'
+
+  try hami run --bundle "$T/one" one
+
+  assert_status 0
+  assert_equal xpu1 "$out"
+}
+
+@test "CDI devices that nobody describes, and hostile specifications, are one error" {
+  cdi_spec card.json '"mounts": [{"hostPath": "/etc", "containerPath": "/x"}]'
+  xpu_bundle one true
+  annotate "$T/one" hami.io/cdi-devices=other.com/card=0
+  refuse "$T/one"
+  assert_in "'/etc' must not be given" "$err"
+
+  cdi_spec card.json '"deviceNodes": [{"path": "/dev/xpu1"}]'
+  chmod 0666 "$T/cdi/card.json"
+  refuse "$T/one"
+  assert_in "card.json" "$err"
+
+  annotate "$T/one" hami.io/cdi-devices=other.com/card=7
+  refuse "$T/one"
+  assert_in "other.com/card=7" "$err"
+}

@@ -227,6 +227,28 @@ TEST(Apply, DropHooksLooksAtTheWholeLastComponent) {
       R"({"hooks":{"poststop":[{"path":"/hook/a"},{"path":"/xhook"}]}})");
 }
 
+TEST(Apply, FilesOfTheCgroupReplaceTheContainersOwn) {
+  ContainerEdits edits;
+  edits.unified = {{"dmem.max", "drm/0000:03:00.0/vram0 1024\ndrm/0000:04:00.0/vram0 2048"}};
+  EXPECT_EQ(applied(R"({"linux":{"resources":{"unified":{"dmem.max":"max","pids.max":"7"}}}})", edits),
+            R"({"linux":{"resources":{"unified":{)"
+            R"("dmem.max":"drm/0000:03:00.0/vram0 1024\ndrm/0000:04:00.0/vram0 2048","pids.max":"7"}}}})");
+  EXPECT_TRUE(validate(edits));
+  edits.unified = {{"../../dmem.max", "1"}};
+  EXPECT_FALSE(validate(edits));
+}
+
+TEST(Apply, LinesOfTwoVendorsForOneCgroupFileStandBelowEachOther) {
+  ContainerEdits edits;
+  edits.unified = {{"dmem.max", "a 1"}};
+  ContainerEdits more;
+  more.unified = {{"dmem.max", "b 2"}};
+  EXPECT_TRUE(merge(edits, more));
+  EXPECT_EQ(edits.unified["dmem.max"], "a 1\nb 2");
+  EXPECT_TRUE(merge(edits, {}));
+  EXPECT_EQ(edits.unified["dmem.max"], "a 1\nb 2");
+}
+
 TEST(Apply, HooksWithOtherArgumentsAreOtherHooks) {
   ContainerEdits edits;
   edits.hooks = {{HookStage::poststop, "/h", {"h", "b"}, {"A=1"}, 0}};

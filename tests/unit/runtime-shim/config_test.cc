@@ -46,6 +46,7 @@ libvgpu = "/b/libvgpu.so"
 probe = "/b/probe"
 [recipes]
 dirs = ["/r1", "/r2"]
+cdi_dirs = ["/c"]
 [policy]
 env_requests = "never"
 unenforced = "allow"

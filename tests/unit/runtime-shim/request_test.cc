@@ -277,5 +277,43 @@ TEST(Request, AForgedLineInAValueStaysOneLine) {
   EXPECT_EQ(line.find('\n'), std::string::npos);
 }
 
+vendors::Recipe recipe_of_a_kind() {
+  vendors::Recipe recipe = testing::recipe();
+  recipe.metadata.vendor = "nvidia.com";
+  recipe.metadata.device_class = "gpu";
+  return recipe;
+}
+
+TEST(Request, CdiNamesOfNoRecipeAreLeftToSpecifications) {
+  const auto container = annotated(
+      {{"hami.io/cdi-devices", "other.com/card=0, other.com/card=1"}, {"cdi.k8s.io/p_0", "a.com/b=c"}});
+  EXPECT_TRUE(may_request(container, {}));
+  const auto request = parse(container);
+  ASSERT_TRUE(request && *request) << refusal(request);
+  EXPECT_TRUE((*request)->vendors.empty());
+  const std::vector<CdiName> expected{{"a.com/b=c", "annotation 'cdi.k8s.io/p_0'", true},
+                                      {"other.com/card=0", "annotation 'hami.io/cdi-devices'", false},
+                                      {"other.com/card=1", "annotation 'hami.io/cdi-devices'", false}};
+  EXPECT_EQ((*request)->cdi, expected);
+}
+
+TEST(Request, CdiNamesOfARecipesKindSelectItsDevices) {
+  const auto parse_kind = [](std::map<std::string, std::string> annotations) {
+    return parse_request(annotated(std::move(annotations)), {recipe_of_a_kind()}, {});
+  };
+  const auto two = parse_kind({{"hami.io/cdi-devices", "nvidia.com/gpu=1,nvidia.com/gpu=GPU-0"}});
+  EXPECT_EQ(vendor_of(two).selector->value.names, (std::vector<std::string>{"1", "GPU-0"}));
+  EXPECT_TRUE((*two)->cdi.empty());
+  EXPECT_EQ(vendor_of(parse_kind({{"hami.io/cdi-devices", "nvidia.com/gpu=all"}})).selector->value.kind,
+            Selector::Kind::all);
+  EXPECT_THAT(refusal(parse_kind({{"hami.io/cdi-devices", "nvidia.com/gpu=0"}, {"nvidia.com/gpu", "1"}})),
+              AllOf(HasSubstr("hami.io/cdi-devices"), HasSubstr("nvidia.com/gpu")));
+}
+
+TEST(Request, RefusesWhatIsNoCdiName) {
+  for (const char* name : {"card", "a/../b=c", "a/b=c/d", "a/b="})
+    EXPECT_THAT(refusal(parse(annotated({{"hami.io/cdi-devices", name}}))), HasSubstr("names no CDI device"));
+}
+
 }  // namespace
 }  // namespace hami::shim
