@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -58,6 +59,24 @@ void* map_allocated(int fd, std::uint64_t offset, std::uint64_t size) noexcept {
   return memory == MAP_FAILED ? nullptr : memory;
 }
 
+// The same where all of that is there already. Its maker allocated the blocks before it wrote what a reader
+// looks for.
+void* map_existing(int fd, std::uint64_t offset, std::uint64_t size) noexcept {
+  if (::lseek(fd, 0, SEEK_END) < static_cast<off_t>(offset + size)) return nullptr;
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
+// Most processes find the page made: they need no lock, for which a thousand that start at once would wait.
+bool is_ready_page(int fd, std::uint64_t offset) noexcept {
+  void* memory = map_existing(fd, offset, sizeof(abi::UsagePage));
+  if (memory == nullptr) return false;
+  const bool is_ready = abi::is_usage_page(*static_cast<abi::UsagePage*>(memory));
+  std::atomic_thread_fence(std::memory_order_acquire);
+  ::munmap(memory, sizeof(abi::UsagePage));
+  return is_ready;
+}
+
 // A page that is there and valid stays: other processes count on it.
 bool initialise(int fd, std::uint64_t offset) noexcept {
   void* memory = map_allocated(fd, offset, sizeof(abi::UsagePage));
@@ -76,17 +95,24 @@ bool initialise(int fd, std::uint64_t offset) noexcept {
 
 bool create_page_file(const char* path, std::uint64_t offset) noexcept {
   const Descriptor file(open_or_create(path));
-  if (file.get() >= 0 && lock_for_creation(file.get()) && initialise(file.get(), offset)) return true;
+  if (file.get() >= 0 && (is_ready_page(file.get(), offset) ||
+                          (lock_for_creation(file.get()) && initialise(file.get(), offset)))) {
+    return true;
+  }
   log(LogLevel::error, "cannot prepare '", path,
       "' for the memory limits; CUDA memory calls fail (CUDA_DEVICE_MEMORY_SHARED_CACHE names another file)");
   return false;
 }
 
-void* map_shared_file(const char* path, std::uint64_t size, void (*prepare)(void*, void*),
-                      void* data) noexcept {
+void* map_shared_file(const char* path, std::uint64_t size, bool (*is_ready)(const void*),
+                      void (*prepare)(void*, void*), void* data) noexcept {
   const Descriptor file(open_or_create(path));
-  if (file.get() < 0 || !lock_for_creation(file.get())) return nullptr;
-  void* memory = map_allocated(file.get(), 0, size);
+  if (file.get() < 0) return nullptr;
+  void* memory = map_existing(file.get(), 0, size);
+  if (memory != nullptr && is_ready(memory)) return memory;
+  if (memory != nullptr) ::munmap(memory, size);
+  if (!lock_for_creation(file.get())) return nullptr;
+  memory = map_allocated(file.get(), 0, size);
   if (memory != nullptr) prepare(memory, data);
   return memory;
 }

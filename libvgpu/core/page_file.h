@@ -10,8 +10,9 @@ namespace hami::vgpu {
 bool create_page_file(const char* path, std::uint64_t offset) noexcept;
 
 // Maps the first `size` bytes of the file at `path`, shared and writable; creates and sizes it when it is
-// missing. `prepare(memory, data)` runs while no other process is in here. Null when that is not possible.
-void* map_shared_file(const char* path, std::uint64_t size, void (*prepare)(void* memory, void* data),
-                      void* data) noexcept;
+// missing. Unless is_ready(memory) says that there is nothing to do, `prepare(memory, data)` runs while no
+// other process is in here. Null when that is not possible.
+void* map_shared_file(const char* path, std::uint64_t size, bool (*is_ready)(const void* memory),
+                      void (*prepare)(void* memory, void* data), void* data) noexcept;
 
 }  // namespace hami::vgpu

@@ -28,6 +28,8 @@ void clear(abi::RegionSlot& slot) noexcept {
   slot.pid.store(0, std::memory_order_relaxed);
 }
 
+bool is_ready(const void* memory) noexcept { return is_region(*static_cast<const abi::HamiRegion*>(memory)); }
+
 struct Setup {
   const RegionSettings* settings;
 };
@@ -57,7 +59,7 @@ void init_region(abi::HamiRegion& region, const RegionSettings& settings) noexce
 
 bool Region::open(const char* path, const RegionSettings& settings) noexcept {
   Setup setup = {&settings};
-  void* memory = map_shared_file(path, sizeof(abi::HamiRegion), prepare, &setup);
+  void* memory = map_shared_file(path, sizeof(abi::HamiRegion), is_ready, prepare, &setup);
   if (memory == nullptr) {
     log(LogLevel::error, "cannot prepare the shared region '", path,
         "' (CUDA_DEVICE_MEMORY_SHARED_CACHE names another file)");
