@@ -171,6 +171,14 @@ constexpr Key kKeys[] = {
        c.policy.lenient = value.value_or(false);
        return std::string_view(value ? "" : "true or false");
      }},
+    {"policy", "card_boards",
+     [](Config& c, const toml::node& n) {
+       const auto value = n.value_exact<bool>();
+       c.policy.card_boards = value.value_or(true);
+       return std::string_view(value ? "" : "true or false");
+     }},
+    {"policy", "share_floor",
+     [](Config& c, const toml::node& n) { return take_number(n, 1, 100, c.policy.share_floor.value); }},
     {"policy", "memory_scaling",
      [](Config& c, const toml::node& n) { return take_scaling(n, c.policy.memory_scaling); }},
     {"policy", "core_scaling",

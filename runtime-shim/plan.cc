@@ -5,9 +5,11 @@
 
 #include <algorithm>
 
+#include "libvgpu/abi/board.h"
 #include "oci-config/base/files.h"
 #include "oci-config/base/owner.h"
 #include "oci-config/base/text.h"
+#include "runtime-shim/state/boards.h"
 #include "vendors/render.h"
 
 namespace hami::shim {
@@ -117,9 +119,10 @@ void set_modes(const VendorRequest& request, const Policy& policy, abi::SliceFil
   slice.core_policy =
       static_cast<std::uint32_t>(value_of(request.core_policy, abi::CorePolicy::work_conserving));
   slice.priority = value_of(request.priority, 1);  // HAMi-core's default: low
+  slice.share_floor = policy.share_floor.value * 10;
   const bool overcommitted = policy.memory_scaling.thousandths > 1000;
   if (value_of(request.oversubscribe, overcommitted)) slice.flags |= abi::kSliceOversubscribe;
-  if (value_of(request.oom_killer, true)) slice.flags |= abi::kSliceActiveOomKiller;
+  if (value_of(request.oom_killer, false)) slice.flags |= abi::kSliceActiveOomKiller;
 }
 
 oci::Mount bind(const std::string& source, const char* destination, std::vector<std::string> options) {
@@ -144,6 +147,18 @@ bool is_device_plugins(const oci::Mount& mount) {
   return name == "ld.so.preload" || mount.source.find("/volume-subpaths/") != std::string::npos;
 }
 
+// Its own board to write, and to read those of all containers on its cards.
+void add_board(const Container& container, const Config& config, Plan& plan) {
+  plan.has_board = true;
+  plan.edits.mounts.push_back(bind(container.dir + "/board", abi::kBoardPath, {"rw", "noexec"}));
+  for (std::uint32_t i = 0; i < plan.slice->device_count; ++i) {
+    const std::string cards = state::card_dir(config.roots.state_dir, plan.slice->devices[i].uuid);
+    if (cards.empty()) continue;
+    const std::string place = text::cat({abi::kCardsPath, "/", text::number(i)});
+    plan.edits.mounts.push_back(bind(cards, place.c_str(), {"ro", "noexec"}));
+  }
+}
+
 void add_preload(const Container& container, const Config& config, Plan& plan) {
   container.key.copy(plan.slice->container_key, sizeof plan.slice->container_key - 1);
   abi::seal(*plan.slice);
@@ -156,6 +171,7 @@ void add_preload(const Container& container, const Config& config, Plan& plan) {
   plan.edits.mounts.push_back(bind(dir + "/slice", abi::kSlicePath, {"ro", "noexec"}));
   plan.edits.mounts.push_back(bind(dir + "/usage", abi::kUsagePath, {"rw", "noexec"}));
   plan.edits.mounts.push_back(bind(dir + "/ld.so.preload", "/etc/ld.so.preload", {"ro", "noexec"}));
+  if (config.policy.card_boards) add_board(container, config, plan);
 }
 
 oci::HookEdit hook(oci::HookStage stage, const Config& config, std::vector<std::string> args) {

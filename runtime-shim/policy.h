@@ -54,6 +54,8 @@ struct Policy {
   std::uint32_t default_count = 1;  // devices, when only memory or cores are asked for; 0: that is an error
   Bytes default_memory;             // per device, when a request names none; 0: all of it
   Percent default_cores;            // per device, when a request names none; 0: no limit
+  bool card_boards = true;          // containers on one card see one another's use of it
+  Percent share_floor{5};           // of a card, for a task that more important ones push aside
   bool lenient = false;  // a Pod's allocation that cannot be read counts as absent, not as an error
   friend bool operator==(const Policy&, const Policy&) = default;
 };

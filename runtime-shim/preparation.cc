@@ -10,6 +10,7 @@
 #include "oci-config/apply.h"
 #include "oci-config/base/files.h"
 #include "oci-config/base/text.h"
+#include "runtime-shim/boards.h"
 #include "runtime-shim/own_log.h"
 #include "runtime-shim/plugin_answers.h"
 #include "runtime-shim/pod.h"
@@ -105,6 +106,9 @@ Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView
   HAMI_TRY(Plan plan, make_plan(request, allocation, node_, container_, config_));
   HAMI_CHECK(oci::merge(plan.edits, std::move(cdi)));
   HAMI_CHECK(write_container_dir(plan, container_.dir, reader));
+  if (plan.has_board) {
+    HAMI_CHECK(write_board(config_.roots.state_dir, container_.dir, *plan.slice));
+  }
   HAMI_TRY(const auto edited, oci::apply(std::move(document), plan.edits));
   return edited.serialize();
 }

@@ -90,8 +90,13 @@ void run_pairs() {
 }  // namespace
 }  // namespace hami::bench
 
-int main() {
+// Without a word all scenarios, with "pairs" those of several containers.
+int main(int argc, char**) {
   using namespace hami::bench;
+  if (argc > 1) {
+    run_pairs();
+    return 0;
+  }
   for (const CardModel& card : kCards) {
     for (const Nanoseconds kernel : {100 * kUs, kMs, 20 * kMs}) run_alone(card, kernel, false);
   }

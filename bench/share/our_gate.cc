@@ -20,7 +20,16 @@ class OurGate : public Gate {
   OurGate(const Scenario& scenario, const std::vector<std::size_t>& owner)
       : scenario_(scenario), owner_(owner), budgets_(scenario.tenants.size()) {
     for (auto& budget : budgets_) budget = std::make_unique<abi::CoreBudget>();
-    for (const std::size_t tenant : owner) processes_.push_back(std::make_unique<Process>(*budgets_[tenant]));
+    for (std::size_t i = 0; i < scenario.tenants.size(); ++i) {
+      boards_.push_back(std::make_unique<abi::BoardDevice>());
+    }
+    for (const std::size_t tenant : owner) {
+      processes_.push_back(std::make_unique<Process>());
+      Process& process = *processes_.back();
+      const Seat seat = {&process.others, boards_[tenant].get(), tenant + 1,
+                         scenario.tenants[tenant].priority};
+      process.pacer.attach(*budgets_[tenant], *process.kernels, scenario.has_board ? seat : Seat{});
+    }
   }
 
   Nanoseconds ask(std::size_t index, std::size_t kernel, Nanoseconds now) override {
@@ -31,9 +40,11 @@ class OurGate : public Gate {
       if (process.batch.spend(*process.kernel)) return 0;
       process.turn = std::make_unique<Turn>(process.pacer, process.batch, *process.kernel, true);
     }
+    look_around(index, now);
     collect(index, now);
     const Nanoseconds again = process.turn->step(kEpoch + now, share_of(index, now));
     if (again != 0) return again - kEpoch;
+    process.clean_until = process.turn->clean_until();
     process.turn.reset();
     process.slot = process.pacer.samples().begin(*process.kernel);
     return 0;
@@ -42,7 +53,7 @@ class OurGate : public Gate {
   void launched(std::size_t index, std::uint64_t id, Nanoseconds now) override {
     Process& process = *processes_[index];
     if (process.slot < 0) return;
-    process.pacer.samples().launched(process.slot, kEpoch + now);
+    process.pacer.samples().launched(process.slot, kEpoch + now, process.clean_until);
     process.events[process.slot] = {id, now, 0};
     process.slot = -1;
   }
@@ -50,7 +61,9 @@ class OurGate : public Gate {
   void ended(std::size_t index, const Done& done, Nanoseconds previous_end) override {
     for (Event& event : processes_[index]->events) {
       if (event.id != done.id || event.id == 0) continue;
-      const Nanoseconds began = std::max(event.recorded, previous_end);
+      // The event before a kernel is reached right after the work before it, or when the card next serves
+      // the process.
+      const Nanoseconds began = event.recorded > previous_end ? done.began : previous_end;
       event.elapsed = std::max<Nanoseconds>(done.ended - began, 1);
     }
   }
@@ -66,9 +79,11 @@ class OurGate : public Gate {
     Nanoseconds elapsed = 0;  // 0: not over
   };
   struct Process {
-    explicit Process(abi::CoreBudget& budget) : pacer(budget, *kernels) {}
     std::unique_ptr<Kernels> kernels = std::make_unique<Kernels>();
     Pacer pacer;
+    Neighbourhood others;
+    Nanoseconds looked = 0;
+    std::uint64_t clean_until = 0;
     Batch batch;
     Kernel* kernel = nullptr;
     std::unique_ptr<Turn> turn;
@@ -91,24 +106,28 @@ class OurGate : public Gate {
   Share share_of(std::size_t index, Nanoseconds now) const {
     const Tenant& mine = scenario_.tenants[owner_[index]];
     const auto policy = scenario_.is_forced ? abi::CorePolicy::force : abi::CorePolicy::work_conserving;
-    return share_now(policy, share_of_percent(mine.percent), kDefaultFloor, neighbours(index, now));
+    return share_now(policy, share_of_percent(mine.percent), kDefaultFloor,
+                     processes_[index]->pacer.quiet().who(kEpoch + now));
   }
 
-  Neighbours neighbours(std::size_t index, Nanoseconds now) const {
-    if (!scenario_.has_board) return Neighbours::unknown;
-    Neighbours found = Neighbours::none;
-    for (std::size_t i = 0; i < budgets_.size(); ++i) {
-      if (i == owner_[index] || !is_active(*budgets_[i], kEpoch + now)) continue;
-      if (scenario_.tenants[i].priority < scenario_.tenants[owner_[index]].priority)
-        return Neighbours::important;
-      found = Neighbours::some;
+  // As the library does: now and then, when a launch goes the long way.
+  void look_around(std::size_t index, Nanoseconds now) {
+    Process& process = *processes_[index];
+    if (!scenario_.has_board || (process.looked != 0 && now < process.looked + kMs)) return;
+    process.looked = now;
+    std::vector<Neighbour> found;
+    for (std::size_t i = 0; i < boards_.size(); ++i) {
+      if (i == owner_[index]) continue;
+      found.push_back({i + 1, scenario_.tenants[i].priority, boards_[i]->busy_until, boards_[i]->quiet_from,
+                       boards_[i]->quiet_until});
     }
-    return found;
+    process.others.update(found.data(), static_cast<unsigned>(found.size()));
   }
 
   const Scenario& scenario_;
   const std::vector<std::size_t>& owner_;
   std::vector<std::unique_ptr<abi::CoreBudget>> budgets_;
+  std::vector<std::unique_ptr<abi::BoardDevice>> boards_;
   std::vector<std::unique_ptr<Process>> processes_;
 };
 

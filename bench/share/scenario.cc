@@ -130,12 +130,18 @@ class Engine {
     Result result;
     double sum = 0;
     double squares = 0;
+    double limited = 0;  // what is left belongs to those without a limit
+    double unlimited = 0;
+    for (const Tenant& tenant : scenario_.tenants) {
+      limited += tenant.percent;
+      unlimited += tenant.percent == 0 ? 1 : 0;
+    }
     for (std::size_t i = 0; i < busy_.size(); ++i) {
       result.tenants.push_back(summarise(i));
       const Tenant& tenant = scenario_.tenants[i];
       const double share = result.tenants.back().share;
       result.card += share;
-      const double ratio = share / (tenant.percent != 0 ? tenant.percent : 100);
+      const double ratio = share / (tenant.percent != 0 ? tenant.percent : (100 - limited) / unlimited);
       sum += ratio;
       squares += ratio * ratio;
     }

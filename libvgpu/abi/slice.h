@@ -42,8 +42,8 @@ struct SliceFile {
   std::uint64_t generation;  // grows with every change of a running container's limits
   std::uint32_t core_policy;
   std::uint32_t flags;
-  std::int32_t priority;  // CUDA_TASK_PRIORITY: 0 is high, larger is lower
-  std::uint32_t reserved;
+  std::int32_t priority;      // CUDA_TASK_PRIORITY: 0 is high, larger is lower
+  std::uint32_t share_floor;  // thousandths of a card that more important tasks leave to this one; 0: 50
   char container_key[128];
   SliceDevice devices[kMaxDevices];
 };

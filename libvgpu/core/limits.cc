@@ -80,6 +80,8 @@ void Limits::apply(const abi::SliceFile& slice) noexcept {
     const auto core = static_cast<std::uint32_t>(lower(slice.devices[i].core_limit, environment_.core[i]));
     core_[i].store(core < 100 ? core : 0, std::memory_order_relaxed);
   }
+  core_policy_.store(slice.core_policy, std::memory_order_relaxed);
+  share_floor_.store(slice.share_floor, std::memory_order_relaxed);
   seen_.store(slice.generation, std::memory_order_release);
 }
 

@@ -40,6 +40,18 @@ class Limits {
     return core_[device].load(std::memory_order_relaxed);
   }
 
+  // How the slice says that core limits hold, and the floor of a task of low priority in thousandths (0: not
+  // said). Both follow a slice that is rewritten.
+  abi::CorePolicy core_policy() const noexcept {
+    return static_cast<abi::CorePolicy>(core_policy_.load(std::memory_order_relaxed));
+  }
+  std::uint32_t share_floor() const noexcept { return share_floor_.load(std::memory_order_relaxed); }
+
+  // True when the slice was rewritten since the limits were last asked for.
+  bool has_changed() const noexcept {
+    return live_ != nullptr && generation() != seen_.load(std::memory_order_acquire);
+  }
+
   // Without a slice: limits that an operator's monitor may write while we run. What it says when it differs
   // from what stands there now is the limit.
   void follow(const std::atomic<std::uint64_t>* limits) noexcept;
@@ -62,6 +74,8 @@ class Limits {
   std::atomic<std::uint64_t> seen_{0};                           // generation that `effective_` was made from
   std::atomic<std::uint64_t> effective_[abi::kMaxDevices] = {};  // bytes
   std::atomic<std::uint32_t> core_[abi::kMaxDevices] = {};       // percent
+  std::atomic<std::uint32_t> core_policy_{0};
+  std::atomic<std::uint32_t> share_floor_{0};
   const std::atomic<std::uint64_t>* followed_ = nullptr;
   std::uint64_t as_found_[abi::kMaxDevices] = {};  // `followed_` at the start
   EnvironmentLimits environment_;

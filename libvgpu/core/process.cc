@@ -98,11 +98,8 @@ bool open_page(LimitSource source) noexcept {
   return true;
 }
 
-// The slice's word, or HAMi's variable where there is none.
+// HAMi's variable, for where there is no slice.
 abi::CorePolicy read_core_policy() noexcept {
-  if (g_process.limits.source() == LimitSource::slice) {
-    return static_cast<abi::CorePolicy>(g_process.limits.slice().core_policy);
-  }
   const char* word = look_up("GPU_CORE_UTILIZATION_POLICY");
   if (word == nullptr) return abi::CorePolicy::work_conserving;
   const std::string_view text = word;
@@ -111,23 +108,33 @@ abi::CorePolicy read_core_policy() noexcept {
   return abi::CorePolicy::work_conserving;
 }
 
-void decide_pacing() noexcept {
-  g_process.core_policy = read_core_policy();
-  bool is_limited = false;
-  for (unsigned i = 0; i < abi::kMaxDevices; ++i) is_limited = is_limited || g_process.limits.core(i) != 0;
-  g_process.is_paced = is_limited && g_process.core_policy != abi::CorePolicy::disable;
+void start_pacing(LimitSource source) noexcept {
+  g_process.environment_policy = read_core_policy();
+  if (source == LimitSource::slice) {
+    g_process.board = open_board(abi::kBoardPath, g_process.board_inode);
+  }
+  update_pacing();
 }
 
 Mode find_mode() noexcept {
   const LimitSource source = g_process.limits.load(abi::kSlicePath, look_up);
   if (source == LimitSource::none) return Mode::off;
   if (source == LimitSource::unusable || !open_page(source)) return Mode::unusable;
-  decide_pacing();
+  start_pacing(source);
   if (__register_atfork != nullptr) __register_atfork(nullptr, nullptr, after_fork_in_child, nullptr);
   return Mode::on;
 }
 
 }  // namespace
+
+bool update_pacing() noexcept {
+  bool is_limited = false;
+  for (unsigned i = 0; i < abi::kMaxDevices; ++i) is_limited = is_limited || g_process.limits.core(i) != 0;
+  const bool is_paced =
+      g_process.board != nullptr || (is_limited && g_process.core_policy() != abi::CorePolicy::disable);
+  g_process.is_paced.store(is_paced, std::memory_order_relaxed);
+  return is_paced;
+}
 
 Mode start() noexcept {
   const ErrnoGuard keep_errno;

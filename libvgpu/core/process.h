@@ -5,6 +5,7 @@
 
 #include "libvgpu/core/account.h"
 #include "libvgpu/core/blocks.h"
+#include "libvgpu/core/boards.h"
 #include "libvgpu/core/limits.h"
 #include "libvgpu/core/physical.h"
 #include "libvgpu/core/records.h"
@@ -31,15 +32,26 @@ struct Process {
   Blocks blocks;
   PhysicalMemory physical;
   SpinLock starting;
-  // Whether launches are paced, and how; decided at the start.
-  bool is_paced = false;
-  abi::CorePolicy core_policy = abi::CorePolicy::work_conserving;
+  abi::Board* board = nullptr;  // what the neighbours may know of us; nullptr: nobody asked
+  std::uint64_t board_inode = 0;
+  // Whether launches are paced; see update_pacing().
+  std::atomic<bool> is_paced{false};
+  abi::CorePolicy environment_policy = abi::CorePolicy::work_conserving;
+
+  // How core limits hold.
+  abi::CorePolicy core_policy() const noexcept {
+    return limits.source() == LimitSource::slice ? limits.core_policy() : environment_policy;
+  }
 };
 
 extern constinit Process g_process;
 
 // Reads the limits and opens the page; at most once per process.
 Mode start() noexcept;
+
+// Decides whether launches are paced: where a core limit holds, and where neighbours want to know. A slice
+// that was rewritten while we run may ask for it. Returns the answer.
+bool update_pacing() noexcept;
 
 // How this process is held. One load after the first call.
 inline Mode mode() noexcept {

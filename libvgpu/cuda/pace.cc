@@ -32,6 +32,8 @@ struct Events {
 struct PacedDevice {
   share::Pacer pacer;
   share::MonitorWord monitor;
+  share::Neighbourhood others;
+  CardBoards boards;
   std::atomic<std::uint32_t> pid{0};  // 0: not attached to the page yet
   SpinLock attaching;
   SpinLock collecting;
@@ -114,12 +116,24 @@ bool prepare(Events& events) noexcept {
   return true;
 }
 
+void look_around(PacedDevice& device, unsigned index, std::uint64_t time) noexcept {
+  CardPath path;
+  card_path(index, path);
+  device.boards.look(path, time, g_process.board_inode, device.others);
+}
+
 PacedDevice& attach(unsigned index) noexcept {
   PacedDevice& device = g_paced[index];
   if (device.pid.load(std::memory_order_acquire) != 0) [[likely]]
     return device;
   const LockGuard guard(device.attaching);
-  device.pacer.attach(g_process.account.page()->devices[index].core, g_kernels);
+  const abi::SliceFile& slice = g_process.limits.slice();
+  share::Seat seat;
+  if (g_process.board != nullptr) {
+    look_around(device, index, now());
+    seat = {&device.others, &g_process.board->devices[index], device.boards.own_id(), slice.priority};
+  }
+  device.pacer.attach(g_process.account.page()->devices[index].core, g_kernels, seat);
   device.pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_release);
   return device;
 }
@@ -140,9 +154,23 @@ share::Neighbours ask_monitor(PacedDevice& device, std::uint64_t time) noexcept 
   return neighbours;
 }
 
+// Boards say more than a monitor that looks now and then; a pause of the monitor's counts beside them.
+share::Neighbours ask_around(PacedDevice& device, unsigned index, std::uint64_t time) noexcept {
+  const share::Neighbours told = ask_monitor(device, time);
+  if (g_process.board == nullptr) return told;
+  look_around(device, index, time);
+  const share::Neighbours seen = device.pacer.quiet().who(time);
+  return seen == share::Neighbours::unknown || told == share::Neighbours::important ? told : seen;
+}
+
+Share floor_share() noexcept {
+  const std::uint32_t floor = g_process.limits.share_floor();
+  return floor == 0 || floor > 1000 ? share::kDefaultFloor : Share{floor};
+}
+
 Share share_of(PacedDevice& device, unsigned index, std::uint64_t time) noexcept {
-  return share::share_now(g_process.core_policy, share::share_of_percent(g_process.limits.core(index)),
-                          share::kDefaultFloor, ask_monitor(device, time));
+  const Share limit = share::share_of_percent(g_process.limits.core(index));  // first: it reads a new slice
+  return share::share_now(g_process.core_policy(), limit, floor_share(), ask_around(device, index, time));
 }
 
 // Takes over the samples that have ended. One thread does, others go on.
@@ -183,7 +211,7 @@ int begin_sample(PacedDevice& device, share::Kernel& kernel, CUstream stream, Do
 
 bool is_idle_launch(const char* symbol) noexcept {
   return std::strncmp(symbol, "cuLaunch", 8) == 0 && std::strcmp(symbol, "cuLaunchHostFunc") != 0 &&
-         !is_paced();
+         !is_paced() && g_process.limits.source() != LimitSource::slice;
 }
 
 int launch_device() noexcept {
@@ -208,7 +236,9 @@ SlowLaunch::SlowLaunch(unsigned device, share::Kernel& kernel, CUstream stream, 
     if (again == 0) break;
     wait_until(again);
   }
+  clean_until_ = turn.clean_until();
   slot_ = begin_sample(paced, kernel, stream, door);
+  if (slot_ < 0 && clean_until_ != 0) paced.pacer.quiet().release(now());
 }
 
 void SlowLaunch::done(CUresult status) noexcept {
@@ -217,8 +247,9 @@ void SlowLaunch::done(CUresult status) noexcept {
   const RelaxedCapture relaxed;
   PacedDevice& paced = g_paced[device_];
   if (status == CUDA_SUCCESS && record(paced.events[slot_].end, stream_, door_) == CUDA_SUCCESS) {
-    paced.pacer.samples().launched(slot_, now());
+    paced.pacer.samples().launched(slot_, now(), clean_until_);
   } else {
+    if (clean_until_ != 0) paced.pacer.quiet().release(now());
     paced.pacer.samples().end(slot_);
   }
 }
@@ -242,6 +273,9 @@ void forget_pacing() noexcept {
     device.attaching.reset();
     device.collecting.reset();
     device.pacer.samples().clear();
+    device.pacer.quiet().clear();
+    device.others.forget();
+    device.boards.forget();
     device.pid.store(0, std::memory_order_relaxed);
     for (Events& events : device.events) events = {};
   }

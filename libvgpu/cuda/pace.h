@@ -22,15 +22,23 @@ enum class Door : int { legacy, per_thread };
 enum class Hold : int { by_samples, never };
 
 // True when launches are paced in this process.
-inline bool is_paced() noexcept { return mode() == Mode::on && g_process.is_paced; }
-
-// True when launches go straight to the driver, known without asking anything.
-inline bool is_free_of_pacing() noexcept {
-  const Mode mode = g_process.mode.load(std::memory_order_acquire);
-  return mode != Mode::unknown && (mode != Mode::on || !g_process.is_paced);
+inline bool is_paced() noexcept {
+  if (mode() != Mode::on) return false;
+  if (g_process.is_paced.load(std::memory_order_relaxed)) [[likely]]
+    return true;
+  return g_process.limits.has_changed() && update_pacing();
 }
 
-// True for the name of a launch function while nothing is paced: programs get the driver's own.
+// True when launches go straight to the driver, known without asking anything. A slice that was rewritten may
+// have brought a limit.
+inline bool is_free_of_pacing() noexcept {
+  const Mode mode = g_process.mode.load(std::memory_order_acquire);
+  if (mode == Mode::unknown) return false;
+  return mode != Mode::on ||
+         (!g_process.is_paced.load(std::memory_order_relaxed) && !g_process.limits.has_changed());
+}
+
+// True for the name of a launch function where nothing will ever be paced: programs get the driver's own.
 bool is_idle_launch(const char* symbol) noexcept;
 
 extern constinit share::Kernels g_kernels;
@@ -49,7 +57,8 @@ class SlowLaunch {
   unsigned device_;
   CUstream stream_;
   Door door_;
-  int slot_ = -1;  // of the sample that this launch is
+  int slot_ = -1;                  // of the sample that this launch is
+  std::uint64_t clean_until_ = 0;  // see share::Quiet
 };
 
 // True when a launch may go at once: nothing is paced, or this thread has paid for it already. Calls nothing,
@@ -57,7 +66,8 @@ class SlowLaunch {
 inline bool may_go_now(const share::LaunchShape& shape) noexcept {
   const Mode mode = g_process.mode.load(std::memory_order_acquire);
   if (mode == Mode::unknown) return false;
-  if (mode != Mode::on || !g_process.is_paced) return true;
+  if (mode != Mode::on) return true;
+  if (!g_process.is_paced.load(std::memory_order_relaxed)) return !g_process.limits.has_changed();
   const int only = only_device();
   if (only < 0) return false;
   const share::Kernel* kernel = g_kernels.known(share::launch_key(shape));

@@ -15,6 +15,7 @@ struct Kernel {
   std::atomic<std::uint64_t> cost_ns;    // as learned; before the first sample an estimate
   std::atomic<std::uint32_t> samples;    // 0: never measured
   std::atomic<std::uint32_t> unsampled;  // launches that were charged the first estimate
+  std::atomic<std::uint64_t> clean_at;   // when it was last measured with the card to itself; 0: never
 
   bool is_measured() const noexcept { return samples.load(std::memory_order_relaxed) != 0; }
   std::uint64_t cost() const noexcept { return cost_ns.load(std::memory_order_relaxed); }
@@ -51,9 +52,13 @@ class Kernels {
     return find_slow(key);
   }
 
-  // A launch of `kernel` kept the card busy for `card_ns`. Returns by how much the launches that were charged
-  // an estimate had been charged too little (or, when negative, too much).
-  std::int64_t learn(Kernel& kernel, std::uint64_t card_ns) noexcept;
+  // A launch of `kernel` took `card_ns` from its begin to its end, at `now`. Returns by how much the launches
+  // that were charged an estimate had been charged too little (or, when negative, too much).
+  //
+  // `is_clean`: nobody else had work on the card. What was measured otherwise contains time of others: it
+  // says by how much they stretch the kernels whose cost is known, and that much less is what an unknown one
+  // costs.
+  std::int64_t learn(Kernel& kernel, std::uint64_t card_ns, bool is_clean, std::uint64_t now) noexcept;
 
   // The handle may be used again for something else.
   void forget(std::uint64_t key) noexcept;
@@ -70,7 +75,11 @@ class Kernels {
   Kernel& find_slow(std::uint64_t key) noexcept;
 
   Kernel table_[kSlots] = {};
+  std::int64_t learn_stretched(Kernel& kernel, std::uint64_t elapsed_ns) noexcept;
+  std::int64_t take_over(Kernel& kernel, std::uint64_t before, std::uint64_t after) noexcept;
+
   std::atomic<std::uint64_t> mean_ns_{0};  // of what was measured: the first estimate of the next kernel
+  std::atomic<std::uint64_t> stretch_{0};  // elapsed time per card time among others, in 1024ths; 0: unknown
 };
 
 // The first estimate of a process that has measured nothing yet.

@@ -31,22 +31,38 @@ std::uint64_t Pacer::take(Batch& batch, Kernel& kernel, std::uint64_t now, Share
   return now;
 }
 
-void Pacer::learn(Kernel& kernel, std::uint64_t now, std::uint64_t card_ns, Share share) noexcept {
-  const std::int64_t owed = kernels_->learn(kernel, card_ns);
+void Pacer::learn(Kernel& kernel, std::uint64_t now, std::uint64_t card_ns, bool is_clean,
+                  Share share) noexcept {
+  const std::int64_t owed = kernels_->learn(kernel, card_ns, is_clean, now);
   if (owed != 0 && !share.is_whole()) budget_.settle(now, owed, share);
 }
 
 void Pacer::measured(int slot, std::uint64_t now, std::uint64_t elapsed_ns, Share share,
                      std::uint32_t pid) noexcept {
   samples_.note_ended(slot);
-  learn(samples_.kernel(slot), now, budget_.own_part(now, elapsed_ns, pid), share);
+  const std::uint64_t clean_until = samples_.clean_until(slot);
+  // It may have ended long before a later launch comes to see it. Where it stood behind others of ours
+  // nobody knows by how much.
+  const std::uint64_t cost = samples_.kernel(slot).cost();
+  const std::uint64_t due = samples_.launched_at(slot) + samples_.behind(slot) + elapsed_ns;
+  const bool is_known = samples_.behind(slot) <= 4 * cost && due < now;
+  const bool is_clean = quiet_.was_clean(clean_until, is_known ? due : now, now);
+  if (clean_until != 0 && clean_until != UINT64_MAX) quiet_.release(now);
+  learn(samples_.kernel(slot), now, budget_.own_part(now, elapsed_ns, pid), is_clean, share);
+}
+
+// Where others may come, or are more important, little is queued.
+std::uint64_t Pacer::depth(std::uint64_t now) noexcept {
+  const Neighbours neighbours = quiet_.who(now);
+  if (neighbours == Neighbours::important) return kLowQueueDepth;
+  return neighbours == Neighbours::some ? kSharedQueueDepth : kQueueDepth;
 }
 
 std::uint64_t Pacer::hold_until(const Kernel& kernel, std::uint64_t now, Share share) noexcept {
   int given_up = -1;
-  const std::uint64_t until = samples_.hold_until(kernel, now, given_up);
+  const std::uint64_t until = samples_.hold_until(kernel, now, depth(now), given_up);
   if (given_up >= 0 && !samples_.kernel(given_up).is_measured()) {
-    learn(samples_.kernel(given_up), now, now - samples_.launched_at(given_up), share);
+    learn(samples_.kernel(given_up), now, now - samples_.launched_at(given_up), false, share);
   }
   return until;
 }

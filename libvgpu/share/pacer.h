@@ -10,6 +10,7 @@
 
 #include "libvgpu/share/budget.h"
 #include "libvgpu/share/kernels.h"
+#include "libvgpu/share/quiet.h"
 #include "libvgpu/share/samples.h"
 
 namespace hami::vgpu::share {
@@ -38,17 +39,18 @@ class Pacer {
   Pacer(abi::CoreBudget& shared, Kernels& kernels) noexcept : budget_(shared), kernels_(&kernels) {}
 
   // Gives a default-made pacer what it works on.
-  void attach(abi::CoreBudget& shared, Kernels& kernels) noexcept {
+  void attach(abi::CoreBudget& shared, Kernels& kernels, const Seat& seat = {}) noexcept {
     budget_ = Budget(shared);
     kernels_ = &kernels;
+    quiet_.attach(seat);
   }
 
   // Pays for a launch that its batch did not cover, and fills the batch. Returns when the launch may go.
   std::uint64_t take(Batch& batch, Kernel& kernel, std::uint64_t now, Share share) noexcept;
 
-  // The sample in `slot` has ended: its events are `elapsed_ns` apart. `pid`: this process. Of kernels of
-  // several containers at once each counts the whole time: a limit holds, and is not used up, while others
-  // use the card.
+  // The sample in `slot` has ended: its events are `elapsed_ns` apart. `pid`: this process. Without boards of
+  // the neighbours each kernel counts the whole time: a limit holds, and is not used up, while others use the
+  // card.
   void measured(int slot, std::uint64_t now, std::uint64_t elapsed_ns, Share share,
                 std::uint32_t pid) noexcept;
 
@@ -56,16 +58,22 @@ class Pacer {
   // Samples. A kernel that has not ended after the longest hold counts as one that takes this long.
   std::uint64_t hold_until(const Kernel& kernel, std::uint64_t now, Share share) noexcept;
 
+  // The launch has work on the card from `now` on, as far as others want to know.
+  void tell_busy(std::uint64_t now) noexcept { quiet_.tell_busy(now + samples_.queued(), now); }
+
   Samples& samples() noexcept { return samples_; }
+  Quiet& quiet() noexcept { return quiet_; }
   Budget& budget() noexcept { return budget_; }
   Kernels& kernels() noexcept { return *kernels_; }
 
  private:
-  void learn(Kernel& kernel, std::uint64_t now, std::uint64_t card_ns, Share share) noexcept;
+  void learn(Kernel& kernel, std::uint64_t now, std::uint64_t card_ns, bool is_clean, Share share) noexcept;
+  std::uint64_t depth(std::uint64_t now) noexcept;
 
   Budget budget_;
   Kernels* kernels_ = nullptr;
   Samples samples_;
+  Quiet quiet_;
 };
 
 }  // namespace hami::vgpu::share

@@ -13,8 +13,10 @@ int Samples::begin(Kernel& kernel) noexcept {
   return -1;
 }
 
-void Samples::launched(int slot, std::uint64_t now) noexcept {
+void Samples::launched(int slot, std::uint64_t now, std::uint64_t clean_until) noexcept {
   slots_[slot].launched_at = now;
+  slots_[slot].clean_until = clean_until;
+  slots_[slot].behind = queued();
   slots_[slot].position = launched_ns_.load(std::memory_order_relaxed);
   slots_[slot].state.store(kLaunched, std::memory_order_release);
 }
@@ -27,12 +29,11 @@ void Samples::note_ended(int slot) noexcept {
   }
 }
 
-std::uint64_t Samples::hold_until(const Kernel& kernel, std::uint64_t now, int& given_up) noexcept {
+std::uint64_t Samples::hold_until(const Kernel& kernel, std::uint64_t now, std::uint64_t depth,
+                                  int& given_up) noexcept {
   std::uint64_t until = 0;
   given_up = -1;
-  const std::uint64_t ended = ended_ns_.load(std::memory_order_relaxed);
-  const std::uint64_t queued = launched_ns_.load(std::memory_order_relaxed) - ended;
-  const bool is_full = queued > kQueueDepth + kernel.cost();
+  const bool is_full = queued() > depth + kernel.cost();
   for (int i = 0; i < kSlots; ++i) {
     Slot& slot = slots_[i];
     if (!is_launched(i) || slot.is_overdue.load(std::memory_order_relaxed) != 0) continue;

@@ -12,6 +12,9 @@ namespace hami::vgpu::share {
 // How much work a process may have queued behind what is known to have ended: a container that used the whole
 // card gives it back within this and one kernel.
 inline constexpr std::uint64_t kQueueDepth = 50 * kMillisecond;
+// The same while others use the card, and where more important tasks may come at any moment.
+inline constexpr std::uint64_t kSharedQueueDepth = 20 * kMillisecond;
+inline constexpr std::uint64_t kLowQueueDepth = kMillisecond;
 
 // A launch that waits for another one's end is let go after this: that one may wait for this one (a kernel
 // that spins until a later kernel writes, a stream that waits for the host).
@@ -24,8 +27,9 @@ class Samples {
   // Reserves a slot for a launch that will be measured; -1 when all are in use.
   int begin(Kernel& kernel) noexcept;
 
-  // The launch of a reserved slot was made at `now`: it counts from here on.
-  void launched(int slot, std::uint64_t now) noexcept;
+  // The launch of a reserved slot was made at `now`: it counts from here on. The card was free of others'
+  // work then and stays so until `clean_until`; 0: it was not.
+  void launched(int slot, std::uint64_t now, std::uint64_t clean_until = UINT64_MAX) noexcept;
 
   // The slot is free again: it was measured, or the launch failed.
   void end(int slot) noexcept;
@@ -43,13 +47,23 @@ class Samples {
   // Only while the caller keeps the slot from ending.
   Kernel& kernel(int slot) const noexcept { return *slots_[slot].kernel; }
   std::uint64_t launched_at(int slot) const noexcept { return slots_[slot].launched_at; }
+  std::uint64_t clean_until(int slot) const noexcept { return slots_[slot].clean_until; }
+  // Card time that the process had queued then.
+  std::uint64_t behind(int slot) const noexcept { return slots_[slot].behind; }
+
+  // Card time that was launched and is not known to have ended.
+  std::uint64_t queued() const noexcept {
+    return launched_ns_.load(std::memory_order_relaxed) - ended_ns_.load(std::memory_order_relaxed);
+  }
 
   // Until when a launch of `kernel` should wait for samples under way, at most; 0 when it need not. It should
   // look again whenever one has ended.
   //
   // The first launch of a kernel is measured before the second one goes: nothing else tells 5 us from 500 ms.
   // `given_up`: a sample that nobody waits for any longer from now on, -1 usually.
-  std::uint64_t hold_until(const Kernel& kernel, std::uint64_t now, int& given_up) noexcept;
+  // `depth`: how much may be queued.
+  std::uint64_t hold_until(const Kernel& kernel, std::uint64_t now, std::uint64_t depth,
+                           int& given_up) noexcept;
 
   // In the child of a fork.
   void clear() noexcept;
@@ -61,6 +75,8 @@ class Samples {
     std::atomic<std::uint32_t> is_overdue;  // nobody waits for it any more
     Kernel* kernel;
     std::uint64_t launched_at;
+    std::uint64_t clean_until;
+    std::uint64_t behind;    // card time that was queued
     std::uint64_t position;  // launched_ns_ with this launch
   };
   Slot slots_[kSlots] = {};

@@ -23,6 +23,7 @@ std::uint64_t Turn::step(std::uint64_t now, Share share) noexcept {
     const std::uint64_t hold = holds_ ? pacer_->hold_until(*kernel_, now, share) : 0;
     if (hold > now) {
       pacer_->budget().note_busy(now);
+      pacer_->tell_busy(now);
       return earlier(hold, now + poll_after(now - began_));
     }
     start_ = pacer_->take(*batch_, *kernel_, now, share);
@@ -32,6 +33,13 @@ std::uint64_t Turn::step(std::uint64_t now, Share share) noexcept {
   }
   share_ = share;
   if (start_ > now) return earlier(start_, now + kLook);
+  if (holds_) {
+    const std::uint64_t again = pacer_->quiet().wait(*kernel_, now, pacer_->samples().queued(), clean_until_);
+    if (again > now) return again;
+  } else if (pacer_->quiet().who(now) <= Neighbours::none) {
+    clean_until_ = UINT64_MAX;
+  }
+  pacer_->tell_busy(now);
   return 0;
 }
 

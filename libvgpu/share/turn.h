@@ -18,6 +18,9 @@ class Turn {
   // caller collects samples that have ended and may find another share.
   std::uint64_t step(std::uint64_t now, Share share) noexcept;
 
+  // When the launch may go: until when nobody else works on the card, see Quiet::wait().
+  std::uint64_t clean_until() const noexcept { return clean_until_; }
+
  private:
   Pacer* pacer_;
   Batch* batch_;
@@ -27,6 +30,7 @@ class Turn {
   Share share_;
   std::uint64_t began_ = 0;
   std::uint64_t start_ = 0;
+  std::uint64_t clean_until_ = 0;
 };
 
 // A waiting launch looks again at least this often: limits and neighbours change.

@@ -11,6 +11,7 @@
 
 #include "oci-config/base/files.h"
 #include "oci-config/base/text.h"
+#include "runtime-shim/state/boards.h"
 #include "runtime-shim/state/lease_json.h"
 #include "runtime-shim/state/liveness.h"
 #include "runtime-shim/state/lock.h"
@@ -98,7 +99,7 @@ Result<> Ledger::load() {
   for (const std::string& name : names) {
     const std::string path = text::cat({dir_, "/", name});
     // A temporary file of a writer that died: the lock is ours, so nobody is writing it.
-    if (name.front() == '.') ::unlink(path.c_str());
+    if (name.front() == '.') ::unlinkat(AT_FDCWD, path.c_str(), 0);
     if (!ends_with(name, kSuffix) || name.front() == '.') continue;
     auto lease = load_lease(path, name.substr(0, name.size() - kSuffix.size()));
     if (lease) {
@@ -138,6 +139,7 @@ Result<> Ledger::release(const std::string& key) {
     return fail(Errc::invalid_request, text::cat({text::quote(key), " is not the key of a lease"}));
   // The directory first: a crash in between leaves a lease, which the next one finds stale.
   HAMI_CHECK(files::remove_tree(text::cat({state_dir_, "/containers/", key})));
+  HAMI_CHECK(drop_boards(state_dir_));
   HAMI_CHECK(unlink_durably(dir_, {text::cat({key, kSuffix})}));
   std::erase_if(leases_, [&](const Lease& lease) { return lease.key == key; });
   return {};
@@ -158,7 +160,10 @@ Result<std::vector<std::string>> Ledger::release_stale(std::size_t most) {
     HAMI_CHECK(files::remove_tree(text::cat({state_dir_, "/containers/", key})));
     names.push_back(text::cat({key, kSuffix}));
   }
-  if (!names.empty()) HAMI_CHECK(unlink_durably(dir_, names));
+  if (!names.empty()) {
+    HAMI_CHECK(drop_boards(state_dir_));
+    HAMI_CHECK(unlink_durably(dir_, names));
+  }
   std::erase_if(
       leases_, [&](const Lease& lease) { return std::binary_search(ended.begin(), ended.end(), lease.key); });
   if (most >= count) HAMI_CHECK(remove_orphans());
@@ -174,7 +179,7 @@ Result<> Ledger::remove_orphans() {
   for (const std::string& name : *names) {
     if (leased.count(name) == 0) HAMI_CHECK(files::remove_tree(text::cat({dir, "/", name})));
   }
-  return {};
+  return drop_boards(state_dir_);
 }
 
 }  // namespace hami::state

@@ -107,12 +107,14 @@ load lib/direct
   start_container one
 
   try hami exec one ls /usr/local/vgpu
-  assert_equal "libvgpu.so
+  assert_equal "board
+cards
+libvgpu.so
 slice
 usage" "$out"
 
   local path
-  for path in /usr/local/vgpu/slice /usr/local/vgpu/libvgpu.so /etc/ld.so.preload; do
+  for path in /usr/local/vgpu/slice /usr/local/vgpu/libvgpu.so /usr/local/vgpu/cards/0/x /etc/ld.so.preload; do
     try hami exec one sh -c "echo x >>$path"
     assert_in "Read-only file system" "$err"
   done

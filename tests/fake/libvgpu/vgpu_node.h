@@ -7,9 +7,13 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "libvgpu/abi/board.h"
 #include "libvgpu/abi/usage_repair.h"
 #include "tests/fake/sim_node.h"
 
@@ -53,8 +57,9 @@ inline Environment limited(const SimNode& node, const std::string& limit) {
 class Container {
  public:
   // One limit in MiB per card, in the order of the cards; 0: none.
-  Container(const SimNode& node, const std::vector<std::uint64_t>& limits_mib)
-      : node_(node), slice_(node.file("slice")), page_(node.file("usage")) {
+  // Containers of one node differ in `name`.
+  Container(const SimNode& node, const std::vector<std::uint64_t>& limits_mib, const std::string& name = "")
+      : node_(node), name_(name), slice_(node.file(name + "slice")), page_(node.file(name + "usage")) {
     slice_->device_count = static_cast<std::uint32_t>(limits_mib.size());
     slice_->generation = 1;
     for (std::size_t i = 0; i < limits_mib.size(); ++i) {
@@ -73,12 +78,26 @@ class Container {
     return node_.start(name, inside(argv), preloaded(env));
   }
 
+  // Gives it a board on the node's first card, as the runtime does: whoever has one sees the others.
+  void join_card(std::int32_t priority) {
+    board_ = std::make_unique<Mapped<abi::Board>>(node_.file(name_ + "board"));
+    (*board_)->magic = abi::kBoardMagic;
+    slice_->priority = priority;
+    abi::seal(*slice_);
+    char name[abi::kBoardNameSize];
+    abi::format_board_name({priority, slice_->devices[0].core_limit, 0, std::hash<std::string>()(name_)},
+                           name);
+    std::filesystem::create_directories(node_.file("cards"));
+    std::filesystem::create_hard_link(node_.file(name_ + "board"), node_.file("cards") + "/" + name);
+  }
+  abi::Board& board() const { return **board_; }
+
   abi::SliceFile& slice() const { return *slice_; }
   abi::UsagePage& page() const { return *page_; }
   std::uint64_t committed(unsigned device = 0) const { return page_->devices[device].committed.load(); }
   // The same after the host has given back what dead processes held.
   std::uint64_t repaired(unsigned device = 0) const {
-    const int fd = ::open(node_.file("usage").c_str(), O_RDWR | O_CLOEXEC);
+    const int fd = ::open(node_.file(name_ + "usage").c_str(), O_RDWR | O_CLOEXEC);
     abi::repair(*page_, fd, abi::kMaxSlots);
     ::close(fd);
     return committed(device);
@@ -100,19 +119,29 @@ class Container {
                                       "touch /usr/local/vgpu/slice /usr/local/vgpu/usage && "
                                       "mount --bind -o ro \"$SLICE\" /usr/local/vgpu/slice && "
                                       "mount --bind \"$USAGE\" /usr/local/vgpu/usage && "
+                                      "if [ -n \"$BOARD\" ]; then touch /usr/local/vgpu/board && "
+                                      "mkdir -p /usr/local/vgpu/cards/0 && "
+                                      "mount --bind \"$BOARD\" /usr/local/vgpu/board && "
+                                      "mount --bind -o ro \"$CARDS\" /usr/local/vgpu/cards/0; fi && "
                                       "export LD_PRELOAD=\"$VGPU\" && exec \"$@\"",
                                       "sh"};
     words.insert(words.end(), argv.begin(), argv.end());
     return words;
   }
   Environment preloaded(Environment env) const {
-    env["SLICE"] = node_.file("slice");
-    env["USAGE"] = node_.file("usage");
+    env["SLICE"] = node_.file(name_ + "slice");
+    env["USAGE"] = node_.file(name_ + "usage");
+    if (board_) {
+      env["BOARD"] = node_.file(name_ + "board");
+      env["CARDS"] = node_.file("cards");
+    }
     env["VGPU"] = HAMI_LIB_DIR "/libvgpu.so";
     return env;
   }
 
   const SimNode& node_;
+  std::string name_;
+  std::unique_ptr<Mapped<abi::Board>> board_;
   Mapped<abi::SliceFile> slice_;
   Mapped<abi::UsagePage> page_;
 };

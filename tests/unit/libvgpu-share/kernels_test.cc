@@ -7,6 +7,8 @@
 namespace hami::vgpu::share {
 namespace {
 
+constexpr std::uint64_t kNow = 5000 * kSecond;
+
 class KernelsTest : public testing::Test {
  protected:
   Kernel& kernel(int number, std::uint64_t blocks = 1) {
@@ -20,7 +22,7 @@ TEST_F(KernelsTest, TheFirstSampleIsTheCostAndSettlesEveryEstimate) {
   Kernel& one = kernel(0);
   EXPECT_EQ(one.cost(), kFirstEstimate);
   one.unsampled = 3;
-  EXPECT_EQ(kernels_->learn(one, kFirstEstimate + 100), 300);
+  EXPECT_EQ(kernels_->learn(one, kFirstEstimate + 100, true, kNow), 300);
   EXPECT_EQ(one.cost(), kFirstEstimate + 100);
   EXPECT_TRUE(one.is_measured());
 }
@@ -32,26 +34,26 @@ TEST_F(KernelsTest, ShapesOfOneFunctionCostTheirOwn) {
 }
 
 TEST_F(KernelsTest, ANewKernelIsEstimatedAsTheOthersWereMeasured) {
-  for (int i = 0; i < 20; ++i) kernels_->learn(kernel(i), kMillisecond);
+  for (int i = 0; i < 20; ++i) kernels_->learn(kernel(i), kMillisecond, true, kNow);
   EXPECT_NEAR(static_cast<double>(kernel(100).cost()), kMillisecond, kMillisecond / 50);
 }
 
 TEST_F(KernelsTest, OneOutlierMovesALearnedCostLittle) {
   Kernel& one = kernel(0);
-  for (int i = 0; i < 20; ++i) kernels_->learn(one, kMillisecond);
-  kernels_->learn(one, kSecond);
+  for (int i = 0; i < 20; ++i) kernels_->learn(one, kMillisecond, true, kNow);
+  kernels_->learn(one, kSecond, true, kNow);
   EXPECT_LT(one.cost(), 3 * kMillisecond / 2);
 }
 
 TEST_F(KernelsTest, FollowsAKernelThatBecomesSlower) {
   Kernel& one = kernel(0);
-  for (int i = 0; i < 20; ++i) kernels_->learn(one, kMillisecond);
-  for (int i = 0; i < 40; ++i) kernels_->learn(one, 3 * kMillisecond);
+  for (int i = 0; i < 20; ++i) kernels_->learn(one, kMillisecond, true, kNow);
+  for (int i = 0; i < 40; ++i) kernels_->learn(one, 3 * kMillisecond, true, kNow);
   EXPECT_NEAR(static_cast<double>(one.cost()), 3.0 * kMillisecond, 0.05 * kMillisecond);
 }
 
 TEST_F(KernelsTest, AForgottenKernelIsUnmeasured) {
-  kernels_->learn(kernel(0), kMillisecond);
+  kernels_->learn(kernel(0), kMillisecond, true, kNow);
   kernels_->forget(launch_key({.function = &functions_[0]}));
   EXPECT_FALSE(kernel(0).is_measured());
 }

@@ -11,7 +11,7 @@ class SamplesTest : public testing::Test {
  protected:
   SamplesTest() { known_.cost_ns = kMillisecond, known_.samples = 5; }
   std::uint64_t hold(const Kernel& kernel, std::uint64_t now) {
-    return samples_.hold_until(kernel, now, given_up_);
+    return samples_.hold_until(kernel, now, kQueueDepth, given_up_);
   }
   void launch(Kernel& kernel) { samples_.launched(samples_.begin(kernel), kNow); }
   Kernel known_ = {};

@@ -67,6 +67,58 @@ TEST(Container, AloneOnItsCardUsesAllOfItUntilAnotherComes) {
   for (std::size_t i = 32; i < 50; ++i) EXPECT_LE(first.windows[i], 46) << i;
 }
 
+struct Pair {
+  unsigned first;
+  unsigned second;
+  Nanoseconds kernel;
+};
+
+class TwoContainers : public testing::TestWithParam<Pair> {};
+
+TEST_P(TwoContainers, EachGetsItsShareWhileBothAreBusy) {
+  Scenario scenario;
+  scenario.tenants = {{.percent = GetParam().first, .pattern = {.kernels = {GetParam().kernel}}},
+                      {.percent = GetParam().second, .pattern = {.kernels = {GetParam().kernel}}}};
+  const Result result = run(scenario, Method::ours);
+  EXPECT_NEAR(result.tenants[0].share, GetParam().first, 2);
+  EXPECT_NEAR(result.tenants[1].share, GetParam().second, 2);
+  EXPECT_GE(result.jain, 0.99);
+}
+
+INSTANTIATE_TEST_SUITE_P(Pairs, TwoContainers,
+                         testing::Values(Pair{30, 70, 200 * kUs}, Pair{30, 70, kMs}, Pair{30, 70, 5 * kMs},
+                                         Pair{30, 70, 20 * kMs}, Pair{10, 90, 200 * kUs}, Pair{10, 90, kMs},
+                                         Pair{10, 90, 5 * kMs}, Pair{50, 50, 200 * kUs}, Pair{50, 50, kMs},
+                                         Pair{50, 50, 5 * kMs}, Pair{50, 50, 20 * kMs}));
+
+TEST(Neighbour, WithoutALimitKeepsWhatALimitedOneLeaves) {
+  for (const Nanoseconds kernel : {kMs, 5 * kMs}) {
+    Scenario scenario;
+    scenario.tenants = {{.percent = 30, .pattern = {.kernels = {kernel}}},
+                        {.pattern = {.kernels = {kernel}}}};
+    const Result result = run(scenario, Method::ours);
+    EXPECT_NEAR(result.tenants[0].share, 30, 2);
+    EXPECT_GE(result.tenants[1].share, 0.98 * 70);
+  }
+}
+
+TEST(Priority, AMoreImportantTaskTakesTheCardAndGivesItBack) {
+  Scenario scenario;
+  scenario.is_forced = false;
+  scenario.length = 6 * kS;
+  scenario.tenants = {
+      {.pattern = {.kernels = {2 * kMs}}, .priority = 1},
+      {.pattern = {.kernels = {kMs}}, .begins = 2 * kS, .ends = 4 * kS, .priority = 0},
+  };
+  const Result result = run(scenario, Method::ours);
+  const std::vector<float>& low = result.tenants[0].windows;
+  EXPECT_GT(low[15], 98);
+  EXPECT_LT(low[21], 8) << "the floor is 5 %";
+  EXPECT_GT(low[30], 2) << "it does not starve";
+  EXPECT_GT(result.tenants[1].windows[30], 92);
+  EXPECT_GT(low[42], 98) << "back within 200 ms";
+}
+
 // Shows that the bench's other controller is the one that was measured: it lets 1 ms kernels at 50 % run
 // at 92.
 TEST(HamiController, OvershootsAsMeasured) {

@@ -58,6 +58,8 @@ split_count = 4
 default_count = 2
 default_memory = 5000
 default_cores = 25
+card_boards = false
+share_floor = 10
 lenient = true
 )",
                                    "config.toml");
@@ -83,6 +85,8 @@ lenient = true
                         2,
                         Bytes::mib(5000),
                         Percent{25},
+                        false,
+                        Percent{10},
                         true};
   EXPECT_EQ(config->policy, expected);
 }
@@ -140,7 +144,8 @@ TEST(Config, TheShippedFileShowsEveryKeyWithItsDefault) {
                           "scheduler",     "memory_scaling",
                           "core_scaling",  "split_count",
                           "default_count", "default_memory",
-                          "default_cores", "lenient"}) {
+                          "default_cores", "lenient",
+                          "card_boards",   "share_floor"}) {
     EXPECT_THAT(uncommented, HasSubstr(text::cat({"\n", key, " = "})));
   }
 }
