@@ -150,6 +150,20 @@ TEST(Config, TheShippedFileShowsEveryKeyWithItsDefault) {
   }
 }
 
+TEST(Config, TheManualPageNamesEveryKeyOfTheShippedFileWithItsDefault) {
+  const auto text = files::read(HAMI_SOURCE_DIR "/runtime-shim/config.toml", kMaxConfigBytes);
+  const auto page = files::read(HAMI_SOURCE_DIR "/docs/man/hami-config.toml.5.md", kMaxConfigBytes);
+  ASSERT_TRUE(text && page);
+  unsigned keys = 0;
+  for (const std::string_view line : text::split(*text, '\n')) {
+    const std::size_t equals = line.find(" = ");
+    if (line.substr(0, 1) != "#" || line.substr(1, 1) == " " || equals == std::string_view::npos) continue;
+    EXPECT_THAT(*page, HasSubstr(text::cat({"**", line.substr(1, equals - 1), "**", line.substr(equals)})));
+    ++keys;
+  }
+  EXPECT_GE(keys, 26U);
+}
+
 TEST(Config, AMissingFileGivesTheDefaults) { EXPECT_TRUE(load_config("/nonexistent/hami/config.toml")); }
 
 TEST(Config, RefusesAFileThatOthersCanWrite) {
