@@ -46,7 +46,7 @@ void scribble(UsagePage& page, const std::uint8_t* data, std::size_t size) {
   for (std::size_t at = 0; at + 12 <= size; at += 12) {
     std::uint32_t offset = 0;
     std::memcpy(&offset, data + at, sizeof offset);
-    offset %= sizeof(UsagePage) - 8;
+    offset %= static_cast<std::uint32_t>(sizeof(UsagePage) - 8);
     std::memcpy(reinterpret_cast<unsigned char*>(&page) + offset, data + at + 4, 8);
   }
 }
