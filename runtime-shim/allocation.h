@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "oci-config/base/result.h"
-#include "runtime-shim/policy.h"
-#include "runtime-shim/request.h"
+#include "runtime-shim/request/policy.h"
+#include "runtime-shim/request/request.h"
 #include "runtime-shim/state/ledger.h"
 #include "vendors/inventory.h"
 #include "vendors/recipe.h"

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "oci-config/base/result.h"
-#include "runtime-shim/policy.h"
-#include "runtime-shim/program_dirs.h"
+#include "runtime-shim/low_level/program_dirs.h"
+#include "runtime-shim/request/policy.h"
 #include "vendors/cdi_inject.h"
 #include "vendors/discovery.h"
 

@@ -10,8 +10,8 @@
 #include "oci-config/base/text.h"
 #include "oci-config/document.h"
 #include "oci-config/view.h"
-#include "runtime-shim/low_level.h"
-#include "runtime-shim/original.h"
+#include "runtime-shim/container/original.h"
+#include "runtime-shim/low_level/low_level.h"
 #include "runtime-shim/preparation.h"
 
 namespace hami::shim {

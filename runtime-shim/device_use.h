@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime-shim/policy.h"
-#include "runtime-shim/request.h"
+#include "runtime-shim/request/policy.h"
+#include "runtime-shim/request/request.h"
 #include "runtime-shim/state/ledger.h"
 #include "vendors/inventory.h"
 #include "vendors/recipe.h"

@@ -5,8 +5,8 @@
 #include "oci-config/base/text.h"
 #include "oci-config/invocation.h"
 #include "runtime-shim/create.h"
+#include "runtime-shim/low_level/pass_through.h"
 #include "runtime-shim/own_log.h"
-#include "runtime-shim/pass_through.h"
 
 namespace {
 

@@ -12,7 +12,7 @@
 #include "oci-config/edits.h"
 #include "runtime-shim/allocation.h"
 #include "runtime-shim/config.h"
-#include "runtime-shim/image.h"
+#include "runtime-shim/container/image.h"
 #include "vendors/hook_plan.h"
 #include "vendors/render.h"
 

@@ -12,7 +12,7 @@
 #include "oci-config/view.h"
 #include "runtime-shim/config.h"
 #include "runtime-shim/plan.h"
-#include "runtime-shim/request.h"
+#include "runtime-shim/request/request.h"
 #include "runtime-shim/state/ledger.h"
 
 namespace hami::shim {

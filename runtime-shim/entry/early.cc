@@ -14,8 +14,8 @@
 #include <string_view>
 
 #include "oci-config/invocation.h"
-#include "runtime-shim/low_level_key.h"
-#include "runtime-shim/program_dirs.h"
+#include "runtime-shim/low_level/key.h"
+#include "runtime-shim/low_level/program_dirs.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "oci-config/base/text.h"
-#include "runtime-shim/scheduled.h"
+#include "runtime-shim/pod/scheduled.h"
 #include "tests/unit/runtime-shim/fixtures.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,4 +1,4 @@
-#include "runtime-shim/boards.h"
+#include "runtime-shim/container/board.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

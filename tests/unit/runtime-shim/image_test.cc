@@ -1,4 +1,4 @@
-#include "runtime-shim/image.h"
+#include "runtime-shim/container/image.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "runtime-shim/original.h"
+#include "runtime-shim/container/original.h"
 
 namespace hami::shim {
 namespace {

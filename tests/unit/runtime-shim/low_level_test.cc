@@ -1,4 +1,4 @@
-#include "runtime-shim/low_level.h"
+#include "runtime-shim/low_level/low_level.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "runtime-shim/config.h"
-#include "runtime-shim/low_level_key.h"
+#include "runtime-shim/low_level/key.h"
 
 namespace hami::shim {
 namespace {

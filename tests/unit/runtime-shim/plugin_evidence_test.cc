@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "runtime-shim/plugin_answers.h"
-#include "runtime-shim/scheduled.h"
+#include "runtime-shim/pod/plugin_answers.h"
+#include "runtime-shim/pod/scheduled.h"
 #include "runtime-shim/schedulers/checkpoint.h"
 #include "tests/unit/runtime-shim/fixtures.h"
 

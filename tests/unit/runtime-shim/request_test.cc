@@ -1,4 +1,4 @@
-#include "runtime-shim/request.h"
+#include "runtime-shim/request/request.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "runtime-shim/requirement.h"
+#include "runtime-shim/request/requirement.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

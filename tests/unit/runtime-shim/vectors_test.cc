@@ -5,10 +5,10 @@
 
 #include <gtest/gtest.h>
 
-#include "runtime-shim/evidence.h"
-#include "runtime-shim/pod_decision.h"
-#include "runtime-shim/request.h"
-#include "runtime-shim/scheduled.h"
+#include "runtime-shim/pod/decision.h"
+#include "runtime-shim/pod/evidence.h"
+#include "runtime-shim/pod/scheduled.h"
+#include "runtime-shim/request/request.h"
 #include "tests/unit/runtime-shim/fixtures.h"
 
 namespace hami::shim {

@@ -3,7 +3,7 @@
 
 #include "oci-config/base/result.h"
 #include "oci-config/view.h"
-#include "runtime-shim/request.h"
+#include "runtime-shim/request/request.h"
 
 namespace hami::shim {
 

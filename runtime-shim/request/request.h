@@ -13,7 +13,7 @@
 #include "oci-config/base/result.h"
 #include "oci-config/base/units.h"
 #include "oci-config/view.h"
-#include "runtime-shim/policy.h"
+#include "runtime-shim/request/policy.h"
 #include "runtime-shim/schedulers/match.h"
 #include "vendors/recipe.h"
 

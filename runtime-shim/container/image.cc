@@ -1,4 +1,4 @@
-#include "runtime-shim/image.h"
+#include "runtime-shim/container/image.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

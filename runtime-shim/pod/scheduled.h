@@ -7,7 +7,7 @@
 
 #include "oci-config/base/result.h"
 #include "runtime-shim/allocation.h"
-#include "runtime-shim/request.h"
+#include "runtime-shim/request/request.h"
 
 namespace hami::shim {
 

@@ -1,4 +1,4 @@
-#include "runtime-shim/evidence.h"
+#include "runtime-shim/pod/evidence.h"
 
 #include <algorithm>
 #include <iterator>

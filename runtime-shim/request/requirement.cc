@@ -1,11 +1,11 @@
-#include "runtime-shim/requirement.h"
+#include "runtime-shim/request/requirement.h"
 
 #include <algorithm>
 #include <array>
 #include <map>
 
 #include "oci-config/base/text.h"
-#include "runtime-shim/request_values.h"
+#include "runtime-shim/request/values.h"
 
 namespace hami::shim {
 

@@ -1,4 +1,4 @@
-#include "runtime-shim/reader_group.h"
+#include "runtime-shim/container/reader_group.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "runtime-shim/pod.h"
+#include "runtime-shim/pod/pod.h"
 
 #include <initializer_list>
 

@@ -1,4 +1,4 @@
-#include "runtime-shim/low_level_key.h"
+#include "runtime-shim/low_level/key.h"
 
 namespace hami::shim {
 

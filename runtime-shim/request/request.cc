@@ -1,13 +1,13 @@
-#include "runtime-shim/request.h"
+#include "runtime-shim/request/request.h"
 
 #include <algorithm>
 #include <array>
 
-#include "runtime-shim/evidence.h"
-#include "runtime-shim/pod_decision.h"
-#include "runtime-shim/request_values.h"
-#include "runtime-shim/request_variables.h"
-#include "runtime-shim/request_words.h"
+#include "runtime-shim/pod/decision.h"
+#include "runtime-shim/pod/evidence.h"
+#include "runtime-shim/request/values.h"
+#include "runtime-shim/request/variables.h"
+#include "runtime-shim/request/words.h"
 #include "vendors/cdi_inject.h"
 
 namespace hami::shim {

@@ -1,4 +1,4 @@
-#include "runtime-shim/plugin_answers.h"
+#include "runtime-shim/pod/plugin_answers.h"
 
 #include <algorithm>
 #include <utility>

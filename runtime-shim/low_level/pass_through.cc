@@ -1,4 +1,4 @@
-#include "runtime-shim/pass_through.h"
+#include "runtime-shim/low_level/pass_through.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,8 +9,8 @@
 
 #include "oci-config/base/files.h"
 #include "runtime-shim/config.h"
-#include "runtime-shim/low_level.h"
-#include "runtime-shim/low_level_key.h"
+#include "runtime-shim/low_level/key.h"
+#include "runtime-shim/low_level/low_level.h"
 
 namespace hami::shim {
 

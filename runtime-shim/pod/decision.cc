@@ -1,11 +1,11 @@
-#include "runtime-shim/pod_decision.h"
+#include "runtime-shim/pod/decision.h"
 
 #include <algorithm>
 
 #include "oci-config/base/text.h"
-#include "runtime-shim/evidence.h"
-#include "runtime-shim/request_values.h"
-#include "runtime-shim/request_variables.h"
+#include "runtime-shim/pod/evidence.h"
+#include "runtime-shim/request/values.h"
+#include "runtime-shim/request/variables.h"
 #include "runtime-shim/schedulers/keys.h"
 #include "runtime-shim/schedulers/neighbours.h"
 

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "oci-config/base/result.h"
-#include "runtime-shim/request.h"
-#include "runtime-shim/request_values.h"
+#include "runtime-shim/request/request.h"
+#include "runtime-shim/request/values.h"
 
 namespace hami::shim {
 

@@ -1,4 +1,4 @@
-#include "runtime-shim/low_level.h"
+#include "runtime-shim/low_level/low_level.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 
 #include "oci-config/base/text.h"
 #include "oci-config/base/unique_fd.h"
-#include "runtime-shim/program_dirs.h"
+#include "runtime-shim/low_level/program_dirs.h"
 
 namespace hami::shim {
 

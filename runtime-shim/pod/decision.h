@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "oci-config/base/result.h"
-#include "runtime-shim/request.h"
+#include "runtime-shim/request/request.h"
 
 namespace hami::shim {
 

@@ -8,7 +8,7 @@
 
 #include "oci-config/base/result.h"
 #include "oci-config/base/text.h"
-#include "runtime-shim/request.h"
+#include "runtime-shim/request/request.h"
 
 namespace hami::shim {
 

@@ -1,9 +1,9 @@
-#include "runtime-shim/scheduled.h"
+#include "runtime-shim/pod/scheduled.h"
 
 #include <algorithm>
 
 #include "oci-config/base/text.h"
-#include "runtime-shim/evidence.h"
+#include "runtime-shim/pod/evidence.h"
 #include "runtime-shim/schedulers/amounts.h"
 #include "runtime-shim/schedulers/mig.h"
 

@@ -1,4 +1,4 @@
-#include "runtime-shim/request_values.h"
+#include "runtime-shim/request/values.h"
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
-#include "runtime-shim/request_variables.h"
+#include "runtime-shim/request/variables.h"
 
 #include <algorithm>
 
-#include "runtime-shim/request_values.h"
+#include "runtime-shim/request/values.h"
 
 namespace hami::shim {
 

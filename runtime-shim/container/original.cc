@@ -1,4 +1,4 @@
-#include "runtime-shim/original.h"
+#include "runtime-shim/container/original.h"
 
 #include <unistd.h>
 

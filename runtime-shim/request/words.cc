@@ -1,9 +1,9 @@
-#include "runtime-shim/request_words.h"
+#include "runtime-shim/request/words.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "runtime-shim/pod.h"
+#include "runtime-shim/pod/pod.h"
 
 namespace hami::shim {
 
