@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "oci-config/base/text.h"
 #include "runtime-shim/device_use.h"
@@ -42,12 +43,32 @@ std::string describe_device(const Device& device) {
                     device.model.empty() ? "" : ", ", device.model, ")"});
 }
 
+std::size_t devices_named(const VendorRequest& request, const Inventory& inventory) {
+  if (!request.selector) return request.count ? request.count->value : 0;
+  const Selector& selector = request.selector->value;
+  return selector.kind == Selector::Kind::all ? inventory.devices.size() : selector.names.size();
+}
+
+// The request as the vendor understands it: parts of several devices can mean whole ones.
+VendorRequest understood(VendorRequest request, const VendorNode& node) {
+  const bool is_whole = node.recipe.slice.several == vendors::SeveralDevices::whole;
+  if (!is_whole || request.decided || !request.has_limit() || devices_named(request, node.inventory) < 2)
+    return request;
+  request.memory.reset();
+  request.cores.reset();
+  request.core_parts.reset();
+  request.memory_of.clear();
+  request.cores_of.clear();
+  request.memory_percent = {Percent{100}, request.origin()};
+  return request;
+}
+
 // One vendor's placing.
 class Placer {
  public:
-  Placer(const VendorRequest& request, const VendorNode& node, const std::vector<state::Lease>& leases,
+  Placer(VendorRequest request, const VendorNode& node, const std::vector<state::Lease>& leases,
          const Policy& policy, Placement placement, bool mutex)
-      : request_(request),
+      : request_(understood(std::move(request), node)),
         node_(node),
         policy_(policy),
         placement_(placement),
@@ -69,7 +90,8 @@ class Placer {
   Result<> check_single(const VendorAllocation& allocation) const {
     const bool has_slice = std::any_of(allocation.grants.begin(), allocation.grants.end(),
                                        [](const Grant& grant) { return grant.is_slice(); });
-    if (!node_.recipe.slice.single_device || !has_slice || allocation.grants.size() < 2) return {};
+    const bool is_refused = node_.recipe.slice.several == vendors::SeveralDevices::refused;
+    if (!is_refused || !has_slice || allocation.grants.size() < 2) return {};
     return fail(Errc::invalid_request,
                 text::cat({request_.origin(), " asks for slices of ", text::number(allocation.grants.size()),
                            " ", request_.vendor, " devices, but a container can have a slice of one only"}),
@@ -130,10 +152,45 @@ class Placer {
     for (std::size_t i = 0; i < devices().size(); ++i) {
       if (is_allowed(request_, node_.inventory, devices()[i])) allowed.push_back(i);
     }
-    const std::size_t count = request_.count ? request_.count->value : 0;
+    HAMI_TRY(const auto count, number_of_devices());
     auto chosen = has_own_limits() ? choose_in_order(allowed, count) : choose_by_rank(allowed, count);
     if (chosen.size() < count) return exhausted(count, allowed);
     return chosen;
+  }
+
+  // How many neighbours of one module are given together: see ModelResources::group. A part of one device is
+  // not a module's.
+  [[nodiscard]] std::uint32_t group() const {
+    const auto& models = node_.recipe.resources.models;
+    const auto of_model =
+        std::find_if(models.begin(), models.end(), [&](const vendors::ModelResources& entry) {
+          return request_.model && entry.model == request_.model->value;
+        });
+    return of_model == models.end() || request_.has_limit() ? 1 : of_model->group;
+  }
+
+  Result<std::size_t> number_of_devices() const {
+    const std::size_t count = request_.count ? request_.count->value : 0;
+    if (count == 1) return group();
+    if (count % group() == 0) return count;
+    return fail(Errc::invalid_request,
+                text::cat({request_.origin(), " asks for ", text::number(count), " ", request_.model->value,
+                           " devices, which are given in groups of ", text::number(group())}),
+                text::cat({"ask for a multiple of ", text::number(group())}));
+  }
+
+  // Those of `fitting`, in its order, whose module can give all its devices.
+  [[nodiscard]] std::vector<std::size_t> whole_modules(const std::vector<std::size_t>& fitting) const {
+    const auto module_of = [this](std::size_t device) { return devices()[device].index / group(); };
+    std::map<std::uint32_t, std::vector<std::size_t>> modules;
+    for (const std::size_t device : fitting) modules[module_of(device)].push_back(device);
+    std::vector<std::size_t> out;
+    for (const std::size_t device : fitting) {
+      auto& members = modules[module_of(device)];
+      if (members.size() == group()) out.insert(out.end(), members.begin(), members.end());
+      members.clear();
+    }
+    return out;
   }
 
   [[nodiscard]] bool has_own_limits() const {
@@ -190,6 +247,7 @@ class Placer {
     std::stable_sort(fitting.begin(), fitting.end(), [&](std::size_t a, std::size_t b) {
       return placement_ == Placement::spread ? is_fuller(b, a) : is_fuller(a, b);
     });
+    if (group() > 1) fitting = whole_modules(fitting);
     if (placement_ == Placement::numa && count > 1) fitting = one_numa_node_first(fitting, count);
     if (fitting.size() > count) fitting.resize(count);
     return fitting;
@@ -289,7 +347,7 @@ class Placer {
                 "name one of these");
   }
 
-  const VendorRequest& request_;
+  const VendorRequest request_;
   const VendorNode& node_;
   const Policy& policy_;
   Placement placement_;

@@ -85,10 +85,25 @@ Fitted fit_unit(Bytes memory, const vendors::SliceRules& rules) {
   return {Bytes{is_up ? down + unit : down}, {}, {}};
 }
 
+Fitted fit_tier(Bytes memory, Bytes capacity, const vendors::SliceRules& rules) {
+  const auto& tiers = rules.memory_tiers;
+  const auto tier = std::lower_bound(tiers.begin(), tiers.end(), memory);
+  const bool is_part = tier != tiers.end() && *tier < capacity;
+  const bool is_one = memory == capacity || (tier != tiers.end() && *tier == memory);
+  if (rules.rounding == vendors::Rounding::exact && !is_one) {
+    std::vector<std::string> sizes;
+    sizes.reserve(tiers.size());
+    for (const Bytes size : tiers) sizes.push_back(to_text(size));
+    return {memory, {}, text::cat({"memory is given as ", text::join(sizes, ", "), " or all of it"})};
+  }
+  if (is_part) return {*tier, {}, {}};
+  return {std::nullopt, {}, memory > capacity ? "not enough memory" : ""};
+}
+
 Fitted fit(Bytes memory, const DeviceUse& use, const vendors::SliceRules& rules,
            const vendors::Device& device) {
-  const Fitted whole{std::nullopt, {}, memory > use.capacity ? "not enough memory" : ""};
   if (!rules.templates.empty()) {
+    const Fitted whole{std::nullopt, {}, memory > use.capacity ? "not enough memory" : ""};
     const vendors::SliceTemplate* best = nullptr;
     for (const auto& entry : rules.templates) {
       const bool fits =
@@ -98,11 +113,7 @@ Fitted fit(Bytes memory, const DeviceUse& use, const vendors::SliceRules& rules,
     }
     return best == nullptr ? whole : Fitted{best->memory, best->cores, {}};
   }
-  if (!rules.memory_tiers.empty()) {
-    const auto tier = std::lower_bound(rules.memory_tiers.begin(), rules.memory_tiers.end(), memory);
-    const bool is_part = tier != rules.memory_tiers.end() && *tier < use.capacity;
-    return is_part ? Fitted{*tier, {}, {}} : whole;
-  }
+  if (!rules.memory_tiers.empty()) return fit_tier(memory, use.capacity, rules);
   return fit_unit(memory, rules);
 }
 

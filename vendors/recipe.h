@@ -367,6 +367,13 @@ struct SubdeviceRules {
 };
 
 // How a part of a device is made.
+// What becomes of a container's request for parts of several devices.
+enum class SeveralDevices {
+  sliced,   // a part of each
+  whole,    // all of each: the vendor's schedulers understand it so
+  refused,  // the vendor knows a part of one device only
+};
+
 struct SliceRules {
   SliceMechanism mechanism = SliceMechanism::none;
   bool enforced = true;               // false: a program that does not play along is not held
@@ -380,9 +387,9 @@ struct SliceRules {
   std::uint32_t core_steps = 0;
   std::string core_steps_field;
   std::uint32_t max_per_device = 0;  // 0: no bound of the vendor's
-  bool single_device = false;        // a container has a slice of one device only
-  bool equal_sizes = false;          // all slices of a device have the same memory
-  std::string disable_env;           // a container asks with it to be left uncontrolled; policy decides
+  SeveralDevices several = SeveralDevices::sliced;
+  bool equal_sizes = false;   // all slices of a device have the same memory
+  std::string disable_env;    // a container asks with it to be left uncontrolled; policy decides
   std::string kernel_memory;  // template of the regions of the cgroup controller dmem; may end with '*'
   SubdeviceRules subdevice;   // no list: the driver makes nothing
   friend bool operator==(const SliceRules&, const SliceRules&) = default;
@@ -421,6 +428,9 @@ struct ModelResources {
   std::vector<std::string> count;
   MemoryResource memory;
   CoresResource cores;
+  // Whole devices of this model come in groups of so many, which are neighbours on one module: their numbers
+  // divided by this are the same. One device means one group.
+  std::uint32_t group = 1;
   friend bool operator==(const ModelResources&, const ModelResources&) = default;
 };
 

@@ -21,7 +21,7 @@ namespace hami::vendors {
 namespace {
 
 // Changes with every change of a type below.
-constexpr std::string_view kFormat = "hami recipes 3\n";
+constexpr std::string_view kFormat = "hami recipes 4\n";
 constexpr std::size_t kMaxCacheBytes = 16U << 20U;
 constexpr std::uint32_t kMaxItems = 100'000;
 // A file changed twice within the clock's tick keeps its stamp, so what is this fresh is not kept. Seconds.
@@ -290,7 +290,7 @@ void members(A& a, SubdeviceRules& v) {
 template <typename A>
 void members(A& a, SliceRules& v) {
   a(v.mechanism, v.enforced, v.memory_unit, v.rounding, v.memory_tiers, v.templates, v.default_cores,
-    v.core_steps, v.core_steps_field, v.max_per_device, v.single_device, v.equal_sizes, v.disable_env,
+    v.core_steps, v.core_steps_field, v.max_per_device, v.several, v.equal_sizes, v.disable_env,
     v.kernel_memory, v.subdevice);
 }
 template <typename A>
@@ -303,7 +303,7 @@ void members(A& a, CoresResource& v) {
 }
 template <typename A>
 void members(A& a, ModelResources& v) {
-  a(v.model, v.count, v.memory, v.cores);
+  a(v.model, v.count, v.memory, v.cores, v.group);
 }
 template <typename A>
 void members(A& a, LimitVariables& v) {

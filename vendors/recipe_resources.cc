@@ -143,7 +143,13 @@ void Decoder::slice(const yaml::Node& node, const Recipe& recipe, SliceRules& ou
                    {"coreSteps", [&](const auto& n) { number(n, out.core_steps, 128); }},
                    {"coreStepsField", [&](const auto& n) { word(n, out.core_steps_field); }},
                    {"maxPerDevice", [&](const auto& n) { number(n, out.max_per_device, 100'000); }},
-                   {"singleDevice", [&](const auto& n) { boolean(n, out.single_device); }},
+                   {"severalDevices",
+                    [&](const auto& n) {
+                      choice<SeveralDevices>(n, out.several,
+                                             {{"sliced", SeveralDevices::sliced},
+                                              {"whole", SeveralDevices::whole},
+                                              {"refused", SeveralDevices::refused}});
+                    }},
                    {"equalSizes", [&](const auto& n) { boolean(n, out.equal_sizes); }},
                    {"kernelMemory",
                     [&](const auto& n) {
@@ -178,7 +184,9 @@ void Decoder::models(const yaml::Node& node, std::vector<ModelResources>& out) {
     object(item, {{"model", [&](const auto& v) { string(v, entry.model); }, required},
                   {"count", [&](const auto& v) { words(v, entry.count); }, required},
                   {"memory", [&](const auto& v) { memory_resource(v, entry.memory); }},
-                  {"cores", [&](const auto& v) { cores_resource(v, entry.cores); }}});
+                  {"cores", [&](const auto& v) { cores_resource(v, entry.cores); }},
+                  {"group", [&](const auto& v) { number(v, entry.group, 16); }}});
+    if (!error_ && entry.group == 0) refuse(item.at, "group must not be 0");
   });
 }
 

@@ -8,7 +8,9 @@
 namespace hami::shim {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 // A node whose slices the vendor makes.
 class VendorSlices : public ::testing::Test {
@@ -72,6 +74,15 @@ TEST_F(VendorSlices, ATemplateBelongsToItsModelAndBringsItsCores) {
   EXPECT_EQ(grant->core_limit, Percent{50});
 }
 
+TEST_F(VendorSlices, AnAmountThatIsNoTierIsRefusedWhereTheVendorRefusesIt) {
+  slice().memory_tiers = {Bytes::mib(8192), Bytes::mib(16384)};
+  slice().rounding = vendors::Rounding::exact;
+  EXPECT_EQ(memory("8192")->memory_limit, Bytes::mib(8192));
+  EXPECT_THAT(error({{"nvidia.com/gpu", "1"}, {"nvidia.com/gpumem", "8193"}}),
+              HasSubstr("memory is given as 8192MiB, 16384MiB or all of it"));
+  EXPECT_FALSE(memory("32768")->is_slice());
+}
+
 TEST_F(VendorSlices, SlicesOfOneDeviceHaveDifferentNumbersAndReuseFreeOnes) {
   EXPECT_EQ(memory("1000")->holding.slot, 0U);
   EXPECT_EQ(memory("1000")->holding.slot, 1U);
@@ -97,10 +108,58 @@ TEST_F(VendorSlices, PartsOfComputeAreNeverSharedAcrossTheWordBoundary) {
 }
 
 TEST_F(VendorSlices, AContainerHasASliceOfOneDeviceWhereTheVendorKnowsNoOther) {
-  slice().single_device = true;
+  slice().several = vendors::SeveralDevices::refused;
   EXPECT_THAT(error({{"nvidia.com/gpu", "2"}, {"nvidia.com/gpumem", "1000"}}),
               HasSubstr("a slice of one only"));
   EXPECT_TRUE(ask({{"nvidia.com/gpu", "2"}}));
+}
+
+TEST_F(VendorSlices, PartsOfSeveralDevicesAreWholeOnesWhereTheVendorMeansThat) {
+  slice().several = vendors::SeveralDevices::whole;
+  EXPECT_TRUE(memory("1000")->is_slice());
+  for (const Bytes usual : {Bytes{}, Bytes::mib(1000)}) {
+    leases_.clear();
+    policy_.default_memory = usual;
+    const auto grant =
+        ask({{"nvidia.com/gpu", "2"}, {"nvidia.com/gpumem", "1000"}, {"nvidia.com/gpucores", "10"}});
+    ASSERT_TRUE(grant) << grant.error().line();
+    EXPECT_FALSE(grant->is_slice());
+    EXPECT_TRUE(grant->holding.exclusive);
+    EXPECT_EQ(grant->holding.memory, Bytes::mib(32768));
+  }
+}
+
+// Four devices in two groups of two.
+class GroupedDevices : public VendorSlices {
+ protected:
+  GroupedDevices() {
+    node_.inventory = testing::inventory(4, Bytes::mib(32768));
+    node_.recipe.resources.models = {
+        {"NVIDIA A100-PCIE-40GB", {"example.com/pair"}, {{"example.com/pair-memory"}, Bytes::mib(1), false}, {}, 2}};
+  }
+  std::vector<std::string> uuids(const std::map<std::string, std::string>& annotations) {
+    const auto request = parse_request(testing::annotated(annotations), {node_.recipe}, policy_);
+    const auto allocation = allocate(**request, {node_}, leases_, policy_);
+    std::vector<std::string> out;
+    if (!allocation) return {allocation.error().line()};
+    for (const Grant& grant : allocation->vendors.front().grants) out.push_back(grant.uuid);
+    return out;
+  }
+};
+
+TEST_F(GroupedDevices, OneDeviceMeansOneGroupOfNeighbours) {
+  EXPECT_THAT(uuids({{"example.com/pair", "1"}}), ElementsAre("GPU-0", "GPU-1"));
+  leases_.emplace_back().holdings = {{"nvidia", "GPU-1", Bytes::mib(1), Percent{1}, true, 0, 0, 0}};
+  EXPECT_THAT(uuids({{"example.com/pair", "1"}}), ElementsAre("GPU-2", "GPU-3"));
+  EXPECT_THAT(uuids({{"example.com/pair", "4"}}), ElementsAre(HasSubstr("asks for 4")));
+}
+
+TEST_F(GroupedDevices, ANumberThatBreaksAGroupIsRefused) {
+  EXPECT_THAT(uuids({{"example.com/pair", "3"}}), ElementsAre(HasSubstr("given in groups of 2")));
+}
+
+TEST_F(GroupedDevices, APartIsOfOneDevice) {
+  EXPECT_THAT(uuids({{"example.com/pair", "1"}, {"example.com/pair-memory", "1000"}}), SizeIs(1));
 }
 
 TEST_F(VendorSlices, SlicesOfADeviceHaveOneSizeWhereTheDriverWantsThat) {

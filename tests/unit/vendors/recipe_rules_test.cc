@@ -47,6 +47,11 @@ TEST(RecipeRules, SuggestsTheNearestWord) {
   EXPECT_THAT(error_line("request: {tokens: [rang]}\n"), HasSubstr("did you mean 'range'"));
 }
 
+TEST(RecipeRules, AGroupHasDevices) {
+  EXPECT_THAT(error_line("resources: {models: [{model: X, count: a.b/c, group: 0}]}\n"),
+              HasSubstr("group must not be 0"));
+}
+
 TEST(RecipeRules, TiersAscendAndAmountsHaveUnits) {
   EXPECT_THAT(error_line("slice: {memoryTiers: [2GiB, 1GiB]}\n"),
               StartsWith("f.yaml:7:22: the tiers must ascend"));
