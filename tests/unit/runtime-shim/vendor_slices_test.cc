@@ -134,8 +134,11 @@ class GroupedDevices : public VendorSlices {
  protected:
   GroupedDevices() {
     node_.inventory = testing::inventory(4, Bytes::mib(32768));
-    node_.recipe.resources.models = {
-        {"NVIDIA A100-PCIE-40GB", {"example.com/pair"}, {{"example.com/pair-memory"}, Bytes::mib(1), false}, {}, 2}};
+    node_.recipe.resources.models = {{"NVIDIA A100-PCIE-40GB",
+                                      {"example.com/pair"},
+                                      {{"example.com/pair-memory"}, Bytes::mib(1), false},
+                                      {},
+                                      2}};
   }
   std::vector<std::string> uuids(const std::map<std::string, std::string>& annotations) {
     const auto request = parse_request(testing::annotated(annotations), {node_.recipe}, policy_);
