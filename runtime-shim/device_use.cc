@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <unordered_map>
 
 #include "oci-config/base/text.h"
@@ -86,18 +87,17 @@ Fitted fit_unit(Bytes memory, const vendors::SliceRules& rules) {
 }
 
 Fitted fit_tier(Bytes memory, Bytes capacity, const vendors::SliceRules& rules) {
+  if (memory > capacity) return {std::nullopt, {}, "not enough memory"};
+  if (memory == capacity) return {};
   const auto& tiers = rules.memory_tiers;
-  const auto tier = std::lower_bound(tiers.begin(), tiers.end(), memory);
-  const bool is_part = tier != tiers.end() && *tier < capacity;
-  const bool is_one = memory == capacity || (tier != tiers.end() && *tier == memory);
-  if (rules.rounding == vendors::Rounding::exact && !is_one) {
+  const auto end = std::lower_bound(tiers.begin(), tiers.end(), capacity);
+  const auto tier = std::lower_bound(tiers.begin(), end, memory);
+  if (rules.rounding == vendors::Rounding::exact && (tier == end || *tier != memory)) {
     std::vector<std::string> sizes;
-    sizes.reserve(tiers.size());
-    for (const Bytes size : tiers) sizes.push_back(to_text(size));
+    std::transform(tiers.begin(), end, std::back_inserter(sizes), [](Bytes size) { return to_text(size); });
     return {memory, {}, text::cat({"memory is given as ", text::join(sizes, ", "), " or all of it"})};
   }
-  if (is_part) return {*tier, {}, {}};
-  return {std::nullopt, {}, memory > capacity ? "not enough memory" : ""};
+  return tier == end ? Fitted{} : Fitted{*tier, {}, {}};
 }
 
 Fitted fit(Bytes memory, const DeviceUse& use, const vendors::SliceRules& rules,
