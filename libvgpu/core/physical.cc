@@ -50,7 +50,7 @@ bool PhysicalMemory::new_piece(std::uint32_t& index) noexcept {
 PhysicalMemory::Freed PhysicalMemory::drop_if_dead(std::uint32_t index) noexcept {
   Piece& piece = pieces_[index];
   if (piece.references != 0 || piece.mappings != 0) return {};
-  const Freed freed{piece.device, piece.bytes};
+  const Freed freed{piece.device, piece.keeps == 0 ? piece.bytes : 0};
   piece.next_free = first_free_;
   first_free_ = index + 1;
   return freed;
@@ -60,8 +60,13 @@ bool PhysicalMemory::create(std::uint64_t handle, unsigned device, std::uint64_t
   const LockGuard guard(lock_);
   std::uint32_t index = 0;
   if (!new_piece(index)) return false;
-  pieces_[index] = {
-      .bytes = bytes, .device = device, .references = 1, .mappings = 0, .releasing = 0, .next_free = 0};
+  pieces_[index] = {.bytes = bytes,
+                    .device = device,
+                    .references = 1,
+                    .mappings = 0,
+                    .releasing = 0,
+                    .keeps = 0,
+                    .next_free = 0};
   if (handles_.put(handle, index)) return true;
   pieces_[index].references = 0;
   drop_if_dead(index);
@@ -74,9 +79,46 @@ void PhysicalMemory::retain(std::uint64_t handle, std::uint64_t address) noexcep
     ++pieces_[*known].references;
     return;
   }
-  const std::uint64_t* mapping = mappings_.find(address);
-  if (mapping != nullptr && handles_.put(handle, piece_of(*mapping)))
-    ++pieces_[piece_of(*mapping)].references;
+  Piece* piece = mapped(address);
+  if (piece != nullptr && handles_.put(handle, static_cast<std::uint64_t>(piece - pieces_)))
+    ++piece->references;
+}
+
+PhysicalMemory::Piece* PhysicalMemory::named(std::uint64_t handle) noexcept {
+  const std::uint64_t* known = handles_.find(handle);
+  return known == nullptr ? nullptr : &pieces_[*known];
+}
+
+PhysicalMemory::Piece* PhysicalMemory::mapped(std::uint64_t address) noexcept {
+  const std::uint64_t start = address / kUnit * kUnit;
+  for (std::uint64_t before = 0; before < longest_ && before <= start; before += kUnit) {
+    const std::uint64_t* mapping = mappings_.find(start - before);
+    if (mapping == nullptr) continue;
+    return size_of(*mapping) > before ? &pieces_[piece_of(*mapping)] : nullptr;
+  }
+  return nullptr;
+}
+
+void PhysicalMemory::keep(std::uint64_t handle) noexcept {
+  const LockGuard guard(lock_);
+  if (Piece* piece = named(handle)) ++piece->keeps;
+}
+
+void PhysicalMemory::keep_at(std::uint64_t address) noexcept {
+  const LockGuard guard(lock_);
+  if (Piece* piece = mapped(address)) ++piece->keeps;
+}
+
+void PhysicalMemory::undo_keep(std::uint64_t handle) noexcept {
+  const LockGuard guard(lock_);
+  Piece* piece = named(handle);
+  if (piece != nullptr && piece->keeps != 0) --piece->keeps;
+}
+
+void PhysicalMemory::undo_keep_at(std::uint64_t address) noexcept {
+  const LockGuard guard(lock_);
+  Piece* piece = mapped(address);
+  if (piece != nullptr && piece->keeps != 0) --piece->keeps;
 }
 
 void PhysicalMemory::begin_release(std::uint64_t handle, Pending& pending) noexcept {
@@ -109,6 +151,7 @@ bool PhysicalMemory::map(std::uint64_t address, std::uint64_t size, std::uint64_
   if (known == nullptr) return true;
   const auto index = static_cast<std::uint32_t>(*known);
   if (!mappings_.put(address, pack(index, size))) return false;
+  if (size > longest_) longest_ = size;
   ++pieces_[index].mappings;
   return true;
 }
@@ -166,6 +209,7 @@ void PhysicalMemory::forget() noexcept {
   if (pieces_ != nullptr) ::munmap(pieces_, piece_capacity_ * sizeof(Piece));
   pieces_ = nullptr;
   piece_capacity_ = piece_count_ = first_free_ = 0;
+  longest_ = 0;
 }
 
 }  // namespace hami::vgpu

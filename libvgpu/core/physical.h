@@ -22,7 +22,7 @@ class PhysicalMemory {
   // when there is no memory to remember it.
   bool create(std::uint64_t handle, unsigned device, std::uint64_t bytes) noexcept;
 
-  // One more reference to the piece mapped at `address`; the driver named it `handle`.
+  // One more reference to the piece whose mapping has `address`; the driver named it `handle`.
   void retain(std::uint64_t handle, std::uint64_t address) noexcept;
 
   // A reference or mappings whose end the driver has not confirmed yet. Their names are out of the tables
@@ -73,6 +73,15 @@ class PhysicalMemory {
   // The driver said no.
   void restore_unmap(const Pending& pending) noexcept;
 
+  // The piece that `handle` names, or whose mapping has `address`, may live on where nobody here sees it: its
+  // bytes are not told when its last reference and mapping go. Pieces that we do not know are none of our
+  // business.
+  void keep(std::uint64_t handle) noexcept;
+  void keep_at(std::uint64_t address) noexcept;
+  // One keep() of it did not happen after all.
+  void undo_keep(std::uint64_t handle) noexcept;
+  void undo_keep_at(std::uint64_t address) noexcept;
+
   // In the child of a fork.
   void forget() noexcept;
 
@@ -83,17 +92,21 @@ class PhysicalMemory {
     std::uint32_t references;
     std::uint32_t mappings;
     std::uint32_t releasing;  // of the references: begun and not ended
+    std::uint32_t keeps;
     std::uint32_t next_free;  // index + 1
   };
 
+  Piece* named(std::uint64_t handle) noexcept;
+  Piece* mapped(std::uint64_t address) noexcept;  // `address` may be anywhere in the mapping
   bool new_piece(std::uint32_t& index) noexcept;
   bool grow() noexcept;
   Freed drop_if_dead(std::uint32_t index) noexcept;
   Freed end_mapping(std::uint64_t word) noexcept;
 
   SpinLock lock_;
-  WordMap handles_;   // handle → piece
-  WordMap mappings_;  // address → piece and size, see pack()
+  WordMap handles_;            // handle → piece
+  WordMap mappings_;           // address → piece and size, see pack()
+  std::uint64_t longest_ = 0;  // bytes of the longest mapping there ever was
   Piece* pieces_ = nullptr;
   std::uint32_t piece_capacity_ = 0;
   std::uint32_t piece_count_ = 0;

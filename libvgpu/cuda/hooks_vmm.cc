@@ -6,6 +6,8 @@
 namespace hami::vgpu {
 namespace {
 
+constexpr unsigned kMapTiles = 1;  // CU_MEM_OPERATION_TYPE_MAP
+
 void refund(const PhysicalMemory::Freed& freed) noexcept {
   if (freed.bytes != 0) g_process.account.refund(freed.device, freed.bytes);
 }
@@ -30,6 +32,34 @@ CUresult create_on(unsigned device, CUmemGenericAllocationHandle* handle, std::u
 // later.
 CUresult adopt(CUresult status, const CUmemGenericAllocationHandle* handle) noexcept {
   if (status == CUDA_SUCCESS && mode() == Mode::on) g_process.physical.create(*handle, 0, 0);
+  return status;
+}
+
+// A call after which the memory may live on where this process cannot see it: behind a descriptor that was
+// passed to others, or in a multicast object. Its charge stays until the process ends. Noted before the call,
+// because another thread may release the handle the moment the driver is done.
+template <typename Call>
+CUresult share_handle(CUmemGenericAllocationHandle handle, Call call) noexcept {
+  if (mode() != Mode::on) return call();
+  g_process.physical.keep(handle);
+  const CUresult status = call();
+  if (status != CUDA_SUCCESS) g_process.physical.undo_keep(handle);
+  return status;
+}
+
+// Tiles of a sparse array that are bound to a handle keep its memory alive, and nothing says how many are
+// left.
+template <typename Call>
+CUresult map_tiles(const CUarrayMapInfo* list, unsigned count, Call call) noexcept {
+  if (mode() != Mode::on || list == nullptr) return call();
+  const auto each_bound = [=](void (PhysicalMemory::*note)(std::uint64_t) noexcept) {
+    for (unsigned i = 0; i < count; ++i) {
+      if (list[i].memOperationType == kMapTiles) (g_process.physical.*note)(list[i].memHandle);
+    }
+  };
+  each_bound(&PhysicalMemory::keep);
+  const CUresult status = call();
+  if (status != CUDA_SUCCESS) each_bound(&PhysicalMemory::undo_keep);
   return status;
 }
 
@@ -99,4 +129,43 @@ HAMI_EXPORT CUresult cuMemUnmap(CUdeviceptr ptr, std::size_t size) {
     g_process.physical.restore_unmap(pending);
   }
   return status;
+}
+
+HAMI_EXPORT CUresult cuMemExportToShareableHandle(void* shareable_handle, CUmemGenericAllocationHandle handle,
+                                                  CUmemAllocationHandleType handle_type,
+                                                  std::uint64_t flags) {
+  return share_handle(handle, [=] {
+    return driver<&CudaDriver::cuMemExportToShareableHandle>(shareable_handle, handle, handle_type, flags);
+  });
+}
+
+HAMI_EXPORT CUresult cuMulticastBindMem(CUmemGenericAllocationHandle mc_handle, std::size_t mc_offset,
+                                        CUmemGenericAllocationHandle mem_handle, std::size_t mem_offset,
+                                        std::size_t size, std::uint64_t flags) {
+  return share_handle(mem_handle, [=] {
+    return driver<&CudaDriver::cuMulticastBindMem>(mc_handle, mc_offset, mem_handle, mem_offset, size, flags);
+  });
+}
+
+HAMI_EXPORT CUresult cuMulticastBindAddr(CUmemGenericAllocationHandle mc_handle, std::size_t mc_offset,
+                                         CUdeviceptr memptr, std::size_t size, std::uint64_t flags) {
+  const auto call = [=] {
+    return driver<&CudaDriver::cuMulticastBindAddr>(mc_handle, mc_offset, memptr, size, flags);
+  };
+  if (mode() != Mode::on) return call();
+  g_process.physical.keep_at(memptr);
+  const CUresult status = call();
+  if (status != CUDA_SUCCESS) g_process.physical.undo_keep_at(memptr);
+  return status;
+}
+
+HAMI_EXPORT CUresult cuMemMapArrayAsync(CUarrayMapInfo* map_info_list, unsigned count, CUstream stream) {
+  return map_tiles(map_info_list, count,
+                   [=] { return driver<&CudaDriver::cuMemMapArrayAsync>(map_info_list, count, stream); });
+}
+
+HAMI_EXPORT CUresult cuMemMapArrayAsync_ptsz(CUarrayMapInfo* map_info_list, unsigned count, CUstream stream) {
+  return map_tiles(map_info_list, count, [=] {
+    return driver<&CudaDriver::cuMemMapArrayAsync_ptsz>(map_info_list, count, stream);
+  });
 }

@@ -98,6 +98,46 @@ void virtual_memory() {
   step("host memory", CUDA_SUCCESS);
 }
 
+// What was handed out may live on with others, so it stays charged until the process ends.
+void exported() {
+  create();
+  constexpr CUmemAllocationHandleType kDescriptor{1};
+  CUmemAllocationProp prop = device_memory(CU_MEM_LOCATION_TYPE_DEVICE);
+  prop.requestedHandleTypes = kDescriptor;
+  CUmemGenericAllocationHandle handle = 0;
+  int fd = -1;
+  step("create", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
+  step("export to a fabric", cuda.cuMemExportToShareableHandle(&fd, handle, CUmemAllocationHandleType{8}, 0));
+  step("release", cuda.cuMemRelease(handle));
+  step("create", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
+  step("bind to no multicast object", cuda.cuMulticastBindMem(0, 0, handle, 0, 600 * kMiB, 0));
+  step("release", cuda.cuMemRelease(handle));
+  step("create", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
+  step("export", cuda.cuMemExportToShareableHandle(&fd, handle, kDescriptor, 0));
+  step("export again", cuda.cuMemExportToShareableHandle(&fd, handle, kDescriptor, 0));
+  step("release", cuda.cuMemRelease(handle));
+  step("create too much", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
+}
+
+// Tiles of sparse arrays keep the memory of their handle, and so does its charge.
+void sparse() {
+  create();
+  const CUmemAllocationProp prop = device_memory(CU_MEM_LOCATION_TYPE_DEVICE);
+  CUmemGenericAllocationHandle handle = 0;
+  step("create", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
+  CUarrayMapInfo tiles = {};
+  tiles.memOperationType = 1;
+  tiles.memHandle = handle;
+  step("map to no array", cuda.cuMemMapArrayAsync(&tiles, 1, nullptr));
+  step("release", cuda.cuMemRelease(handle));
+  step("create", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
+  tiles.resource = 1;
+  tiles.memHandle = handle;
+  step("map", cuda.cuMemMapArrayAsync(&tiles, 1, nullptr));
+  step("release", cuda.cuMemRelease(handle));
+  step("create too much", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
+}
+
 void arrays() {
   create();
   CUDA_ARRAY_DESCRIPTOR plane = {8192, 8192, CUarray_format{0x20}, 1};  // 256 MiB of floats
@@ -142,10 +182,8 @@ struct Scenario {
   const char* name;
   void (*run)();
 };
-constexpr Scenario kScenarios[] = {{"contexts", contexts},
-                                   {"vmm", virtual_memory},
-                                   {"arrays", arrays},
-                                   {"streams", streams},
+constexpr Scenario kScenarios[] = {{"contexts", contexts}, {"vmm", virtual_memory}, {"exported", exported},
+                                   {"sparse", sparse},     {"arrays", arrays},      {"streams", streams},
                                    {"external", external}};
 
 }  // namespace

@@ -40,6 +40,32 @@ TEST_F(Kinds, HandlesOfVirtualMemory) {
             "host memory: 0, free 1000 MiB\n");
 }
 
+TEST_F(Kinds, WhatWasExportedStaysChargedUntilItsProcessEnds) {
+  EXPECT_EQ(exercise("exported"),
+            "create: 0, free 400 MiB\n"
+            "export to a fabric: 801, free 400 MiB\n"
+            "release: 0, free 1000 MiB\n"
+            "create: 0, free 400 MiB\n"
+            "bind to no multicast object: 801, free 400 MiB\n"
+            "release: 0, free 1000 MiB\n"
+            "create: 0, free 400 MiB\n"
+            "export: 0, free 400 MiB\n"
+            "export again: 0, free 400 MiB\n"
+            "release: 0, free 400 MiB\n"
+            "create too much: 2, free 400 MiB\n");
+}
+
+TEST_F(Kinds, MemoryOfSparseTilesStaysCharged) {
+  EXPECT_EQ(exercise("sparse"),
+            "create: 0, free 400 MiB\n"
+            "map to no array: 1, free 400 MiB\n"
+            "release: 0, free 1000 MiB\n"
+            "create: 0, free 400 MiB\n"
+            "map: 0, free 400 MiB\n"
+            "release: 0, free 400 MiB\n"
+            "create too much: 2, free 400 MiB\n");
+}
+
 TEST_F(Kinds, ArraysAndMipmaps) {
   EXPECT_EQ(exercise("arrays"),
             "array: 0, free 744 MiB\n"

@@ -241,6 +241,22 @@ bool is_mapped(std::uint64_t address) {
   return overlaps_mapping(address, 1);
 }
 
+bool hold_physical(std::uint64_t handle) {
+  const SpinGuard guard(lock);
+  Physical* physical = find_physical(handle);
+  if (physical == nullptr || physical->references == 0) return false;
+  ++physical->maps;
+  return true;
+}
+
+void let_physical_go(std::uint64_t handle) {
+  const SpinGuard guard(lock);
+  Physical* physical = find_physical(handle);
+  if (physical == nullptr || physical->maps == 0) return;
+  --physical->maps;
+  drop_if_unused(physical);
+}
+
 }  // namespace hami::sim
 
 using namespace hami::sim;

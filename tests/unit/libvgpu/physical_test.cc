@@ -32,6 +32,44 @@ class Physical : public ::testing::Test {
   PhysicalMemory memory_;
 };
 
+TEST_F(Physical, WhatIsKeptIsNotToldWhenItEnds) {
+  for (const bool by_address : {false, true}) {
+    ASSERT_TRUE(memory_.create(kHandle, 3, 8 * kMiB));
+    ASSERT_TRUE(memory_.map(kAddress, 8 * kMiB, kHandle));
+    if (by_address) {
+      memory_.keep_at(kAddress + 5 * kMiB);
+    } else {
+      memory_.keep(kHandle);
+    }
+    EXPECT_EQ(release(kHandle), 0U);
+    EXPECT_EQ(unmap(kAddress, 8 * kMiB), 0U) << by_address;
+  }
+}
+
+TEST_F(Physical, WhatWasNotKeptAfterAllIsTold) {
+  ASSERT_TRUE(memory_.create(kHandle, 3, 8 * kMiB));
+  ASSERT_TRUE(memory_.map(kAddress, 8 * kMiB, kHandle));
+  memory_.keep(kHandle);
+  memory_.keep_at(kAddress);
+  memory_.undo_keep(kHandle);
+  memory_.undo_keep_at(kAddress + kMiB);
+  memory_.undo_keep(kHandle);
+  memory_.keep(kHandle + 1);
+  memory_.keep_at(kAddress + 8 * kMiB);
+  memory_.keep_at(kAddress - 1);
+  EXPECT_EQ(release(kHandle), 0U);
+  EXPECT_EQ(unmap(kAddress, 8 * kMiB), 8 * kMiB);
+}
+
+TEST_F(Physical, AHandleRetainedInTheMiddleOfAMappingKeepsThePiece) {
+  ASSERT_TRUE(memory_.create(kHandle, 3, 8 * kMiB));
+  ASSERT_TRUE(memory_.map(kAddress, 8 * kMiB, kHandle));
+  EXPECT_EQ(release(kHandle), 0U);
+  memory_.retain(kHandle + 1, kAddress + 3 * kMiB);
+  EXPECT_EQ(unmap(kAddress, 8 * kMiB), 0U);
+  EXPECT_EQ(release(kHandle + 1), 8 * kMiB);
+}
+
 TEST_F(Physical, EndsWithItsHandleWhenItWasNeverMapped) {
   ASSERT_TRUE(memory_.create(kHandle, 3, 2 * kMiB));
 
