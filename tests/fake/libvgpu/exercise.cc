@@ -1,6 +1,9 @@
 // A program that takes memory in the many ways of the CUDA driver and says after each step what is free.
 //   vgpu-exercise SCENARIO; prints one line per step: "NAME: RESULT, free N MiB"
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -17,6 +20,8 @@ struct Cuda {
 #define HAMI_FN(symbol, since, result, params, args) result(*symbol) params;
 #define HAMI_FN_DRIVER(symbol, since, result, params, args) result(*symbol) params;
 #include "libvgpu/cuda/functions.def"
+#define HAMI_FN_DRIVER(symbol, since, result, params, args) result(*symbol) params;
+#include "libvgpu/cuda/passthrough.def"
 };
 Cuda cuda;
 CUdevice device;
@@ -31,6 +36,9 @@ void find_functions() {
   cuda.symbol = reinterpret_cast<result(*) params>(dlsym(library, #symbol));
 #define HAMI_FN_DRIVER HAMI_FN
 #include "libvgpu/cuda/functions.def"
+#define HAMI_FN_DRIVER(symbol, since, result, params, args) \
+  cuda.symbol = reinterpret_cast<result(*) params>(dlsym(library, #symbol));
+#include "libvgpu/cuda/passthrough.def"
 }
 
 // What the driver says is free, and in brackets what of the card is in use as this process's own book says.
@@ -138,6 +146,80 @@ void sparse() {
   step("create too much", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
 }
 
+// Runs a scenario in a process of its own, with `value` as its second argument, to its end.
+void elsewhere(const char* scenario, const char* value) {
+  const pid_t child = fork();
+  if (child == 0) {
+    execl("/proc/self/exe", "vgpu-exercise", scenario, value, nullptr);
+    _exit(127);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  step("the other ends", status == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE);
+}
+
+const char* argument = "";
+
+// Memory of one process that another one uses is charged once, to who made it.
+void ipc() {
+  create();
+  CUdeviceptr a = 0;
+  CUipcMemHandle handle = {};
+  step("alloc", cuda.cuMemAlloc_v2(&a, 600 * kMiB));
+  step("handle", cuda.cuIpcGetMemHandle(&handle, a));
+  char text[2 * sizeof handle + 1] = "";
+  for (std::size_t i = 0; i < sizeof handle; ++i)
+    std::snprintf(text + 2 * i, 3, "%02x", reinterpret_cast<const unsigned char*>(&handle)[i]);
+  elsewhere("ipc-open", text);
+  step("free", cuda.cuMemFree_v2(a));
+}
+
+void ipc_open() {
+  create();
+  CUdeviceptr a = 0;
+  CUdeviceptr b = 0;
+  CUipcMemHandle handle = {};
+  for (std::size_t i = 0; i < sizeof handle; ++i) {
+    const char digits[] = {argument[2 * i], argument[2 * i + 1], '\0'};
+    reinterpret_cast<unsigned char*>(&handle)[i] =
+        static_cast<unsigned char>(std::strtoul(digits, nullptr, 16));
+  }
+  step("other opens", cuda.cuIpcOpenMemHandle_v2(&a, handle, 1));
+  step("other alloc too much", cuda.cuMemAlloc_v2(&b, 600 * kMiB));
+  step("other alloc", cuda.cuMemAlloc_v2(&b, 300 * kMiB));
+  step("other frees what is not its own", cuda.cuMemFree_v2(a));
+  step("other frees its own", cuda.cuMemFree_v2(b));
+  step("other closes", cuda.cuIpcCloseMemHandle(a));
+}
+
+// The same through a descriptor.
+void shared() {
+  create();
+  CUmemAllocationProp prop = device_memory(CU_MEM_LOCATION_TYPE_DEVICE);
+  prop.requestedHandleTypes = 1;
+  CUmemGenericAllocationHandle handle = 0;
+  int fd = -1;
+  step("create", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
+  step("export", cuda.cuMemExportToShareableHandle(&fd, handle, CUmemAllocationHandleType{1}, 0));
+  fcntl(fd, F_SETFD, 0);
+  char text[16] = "";
+  std::snprintf(text, sizeof text, "%d", fd);
+  elsewhere("shared-import", text);
+}
+
+void shared_import() {
+  create();
+  CUmemGenericAllocationHandle handle = 0;
+  void* descriptor = reinterpret_cast<void*>(std::strtol(argument, nullptr, 10));
+  step("other imports",
+       cuda.cuMemImportFromShareableHandle(&handle, descriptor, CUmemAllocationHandleType{1}));
+  CUdeviceptr a = 0;
+  step("other reserves", cuda.cuMemAddressReserve(&a, 600 * kMiB, 0, 0, 0));
+  step("other maps", cuda.cuMemMap(a, 600 * kMiB, 0, handle, 0));
+  step("other releases", cuda.cuMemRelease(handle));
+  step("other unmaps", cuda.cuMemUnmap(a, 600 * kMiB));
+}
+
 void arrays() {
   create();
   CUDA_ARRAY_DESCRIPTOR plane = {8192, 8192, CUarray_format{0x20}, 1};  // 256 MiB of floats
@@ -182,17 +264,19 @@ struct Scenario {
   const char* name;
   void (*run)();
 };
-constexpr Scenario kScenarios[] = {{"contexts", contexts}, {"vmm", virtual_memory}, {"exported", exported},
-                                   {"sparse", sparse},     {"arrays", arrays},      {"streams", streams},
-                                   {"external", external}};
+constexpr Scenario kScenarios[] = {
+    {"contexts", contexts}, {"vmm", virtual_memory}, {"exported", exported}, {"sparse", sparse},
+    {"ipc", ipc},           {"ipc-open", ipc_open},  {"shared", shared},     {"shared-import", shared_import},
+    {"arrays", arrays},     {"streams", streams},    {"external", external}};
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3) argument = argv[2];
   find_functions();
   if (cuda.cuInit(0) != CUDA_SUCCESS || cuda.cuDeviceGet(&device, 0) != CUDA_SUCCESS) return 1;
   for (const Scenario& scenario : kScenarios) {
-    if (argc == 2 && std::strcmp(argv[1], scenario.name) == 0) return scenario.run(), 0;
+    if (argc >= 2 && std::strcmp(argv[1], scenario.name) == 0) return scenario.run(), 0;
   }
   return 2;
 }

@@ -66,6 +66,29 @@ TEST_F(Kinds, MemoryOfSparseTilesStaysCharged) {
             "create too much: 2, free 400 MiB\n");
 }
 
+TEST_F(Kinds, MemoryThatAnotherProcessOpensIsChargedOnce) {
+  EXPECT_EQ(exercise("ipc"),
+            "alloc: 0, free 400 MiB\n"
+            "handle: 0, free 400 MiB\n"
+            "other opens: 0, free 400 MiB\n"
+            "other alloc too much: 2, free 400 MiB\n"
+            "other alloc: 0, free 100 MiB\n"
+            "other frees what is not its own: 1, free 100 MiB\n"
+            "other frees its own: 0, free 400 MiB\n"
+            "other closes: 0, free 400 MiB\n"
+            "the other ends: 0, free 400 MiB\n"
+            "free: 0, free 1000 MiB\n");
+  EXPECT_EQ(exercise("shared"),
+            "create: 0, free 400 MiB\n"
+            "export: 0, free 400 MiB\n"
+            "other imports: 0, free 400 MiB\n"
+            "other reserves: 0, free 400 MiB\n"
+            "other maps: 0, free 400 MiB\n"
+            "other releases: 0, free 400 MiB\n"
+            "other unmaps: 0, free 400 MiB\n"
+            "the other ends: 0, free 400 MiB\n");
+}
+
 TEST_F(Kinds, ArraysAndMipmaps) {
   EXPECT_EQ(exercise("arrays"),
             "array: 0, free 744 MiB\n"
