@@ -5,13 +5,16 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
+#include <vector>
 
 #include "libvgpu/cuda/types.h"
 
@@ -113,6 +116,87 @@ void children() {
   say(right && take(1));
 }
 
+std::size_t free_bytes() {
+  std::size_t free = 0;
+  std::size_t total = 0;
+  return cuda.info(&free, &total) == CUDA_SUCCESS ? free : 0;
+}
+
+// Children that no handler of fork() hears of.
+void strange_children() {
+  const std::size_t before = free_bytes();
+  const pid_t borrower = vfork();
+  if (borrower == 0) {
+    execl("/bin/true", "true", nullptr);
+    _exit(1);
+  }
+  bool right = exit_status(borrower) == 0;
+  // No signal tells of its end, and no handler of ours ran before its start.
+  const auto silent = static_cast<pid_t>(syscall(SYS_clone, 0, nullptr, nullptr, nullptr, 0));
+  if (silent == 0) syscall(SYS_exit_group, 0);
+  int status = 0;
+  right = waitpid(silent, &status, __WALL) == silent && status == 0 && right;
+  say(right && free_bytes() == before && take(1));
+}
+
+// `count` threads that allocate and free until `end` says so.
+std::vector<std::thread> allocating(unsigned count, const std::atomic<bool>& end, std::atomic<bool>& right) {
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < count; ++i) {
+    threads.emplace_back([&end, &right, i] {
+      right = cuda.set_current(context) == CUDA_SUCCESS && right;
+      for (unsigned round = 0; round < 100 || !end; ++round) {
+        CUdeviceptr pointer = 0;
+        if (cuda.alloc(&pointer, (1 + (i + round) % 8) * kMiB) == CUDA_SUCCESS)
+          right = cuda.release(pointer) == CUDA_SUCCESS && right;
+      }
+    });
+  }
+  return threads;
+}
+
+void fork_while_allocating() {
+  const std::size_t before = free_bytes();
+  std::atomic<bool> end = false;
+  std::atomic<bool> right = true;
+  auto threads = allocating(4, end, right);
+  for (int i = 0; i < 20; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      if (i % 2 == 0) execl("/bin/true", "true", nullptr);
+      _exit(0);
+    }
+    right = exit_status(child) == 0 && right;
+  }
+  end = true;
+  for (std::thread& thread : threads) thread.join();
+  say(right && free_bytes() == before);
+}
+
+void many_threads() {
+  const std::size_t before = free_bytes();
+  const std::atomic<bool> end = true;
+  std::atomic<bool> right = true;
+  for (std::thread& thread : allocating(64, end, right)) thread.join();
+  say(right && free_bytes() == before);
+}
+
+// Starts CUDA only after it has become a daemon that keeps no descriptor but its output.
+void daemonise() {
+  const pid_t first = fork();
+  if (first != 0) {
+    if (exit_status(first) != 0) say(false);
+    return;
+  }
+  setsid();
+  const pid_t second = fork();
+  if (second != 0) _exit(exit_status(second));
+  if (chdir("/") != 0) _exit(1);
+  for (int fd = 3; fd < 4096; ++fd) close(fd);
+  say(start() && take(100) && !take(5000) && free_bytes() != 0);
+  _exit(0);
+}
+
 void daemon_way() {
   for (int fd = 3; fd < 4096; ++fd) close(fd);
   say(take(1));
@@ -142,12 +226,16 @@ constexpr Way kWays[] = {{"exit_in_thread", exit_in_thread},
                          {"quick_exit", quick_exit_way},
                          {"late_destructor", late_destructor},
                          {"children", children},
+                         {"strange_children", strange_children},
+                         {"fork_while_allocating", fork_while_allocating},
+                         {"many_threads", many_threads},
                          {"daemon", daemon_way},
                          {"manners", manners}};
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "daemonise") == 0) return daemonise(), 0;
   if (argc != 2 || !start() || !take(100)) return 2;
   for (const Way& way : kWays) {
     if (std::strcmp(argv[1], way.name) == 0) return way.run(), 0;

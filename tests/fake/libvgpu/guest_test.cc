@@ -29,7 +29,8 @@ TEST_P(Guest, EndsAndForksAsItLikes) {
 
 INSTANTIATE_TEST_SUITE_P(Ways, Guest,
                          ::testing::Values("exit_in_thread", "quick_exit", "abort", "late_destructor",
-                                           "children", "daemon", "manners"),
+                                           "children", "strange_children", "fork_while_allocating",
+                                           "many_threads", "daemon", "daemonise", "manners"),
                          [](const auto& way) { return std::string(way.param); });
 
 // As hami-runtime arranges it: the library is named in /etc/ld.so.preload, not in the environment.
