@@ -84,6 +84,7 @@ class Trial {
  public:
   Trial(const vendors::Recipe& recipe, const RecipeNode& node) : recipe_(recipe), node_(node) {
     config_.roots = node.roots();
+    config_.policy.allowed_modes.assign(vendors::kModes.begin(), vendors::kModes.end());
     config_.paths.hook = node.directory() + "/bin/hook";
     config_.paths.libvgpu = node.directory() + "/bin/libvgpu.so";
   }
@@ -99,6 +100,9 @@ class Trial {
     std::vector<shim::VendorNode> nodes;
     nodes.push_back({recipe_, std::move(inventory)});
     HAMI_TRY(auto allocation, shim::allocate(*request, nodes, leases_, config_.policy));
+    const auto& grants = allocation.vendors.front().grants;
+    if (!grants.empty() && grants.front().mode)
+      nodes.front() = shim::in_mode(std::move(nodes.front()), *grants.front().mode);
     HAMI_CHECK(number_subdevices(nodes.front(), allocation));
     shim::Container container;
     container.key = "container";
@@ -120,11 +124,11 @@ class Trial {
  private:
   // As if the driver had made the slices: the first of a device has the first number, and so on.
   Result<> number_subdevices(const shim::VendorNode& node, shim::Allocation& allocation) const {
-    if (recipe_.slice.subdevice.list.empty()) return {};
+    if (node.recipe.slice.subdevice.list.empty()) return {};
     for (auto& grant : allocation.vendors.front().grants) {
       if (!grant.is_slice()) continue;
       HAMI_TRY(const auto plan,
-               vendors::plan_subdevice(recipe_, node.inventory, shim::slice_of(grant), config_.roots));
+               vendors::plan_subdevice(node.recipe, node.inventory, shim::slice_of(grant), config_.roots));
       grant.subdevice = plan.first + grant.holding.slot;
     }
     return {};

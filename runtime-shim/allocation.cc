@@ -67,12 +67,13 @@ VendorRequest understood(VendorRequest request, const VendorNode& node) {
 class Placer {
  public:
   Placer(VendorRequest request, const VendorNode& node, const std::vector<state::Lease>& leases,
-         const Policy& policy, Placement placement, bool mutex)
+         const Policy& policy, Placement placement, bool mutex, std::optional<vendors::Mode> mode)
       : request_(understood(std::move(request), node)),
         node_(node),
         policy_(policy),
         placement_(placement),
         mutex_(mutex),
+        mode_(mode),
         uses_(device_uses(node.recipe, node.inventory, leases, policy)) {}
 
   Result<VendorAllocation> place() {
@@ -101,8 +102,30 @@ class Placer {
   [[nodiscard]] const std::vector<Device>& devices() const { return node_.inventory.devices; }
 
   [[nodiscard]] Demand demand(std::size_t device, std::uint32_t position) const {
-    return demand_on(uses_[device], request_, position, mutex_, policy_, node_.recipe.slice,
-                     devices()[device]);
+    Demand demand = gives_whole_devices()
+                        ? demand_on_whole(uses_[device], request_, position, devices()[device])
+                        : demand_on(uses_[device], request_, position, mutex_, policy_, node_.recipe.slice,
+                                    devices()[device]);
+    demand.mode = mode_text();
+    return demand;
+  }
+
+  [[nodiscard]] bool gives_whole_devices() const {
+    return mode_ == vendors::Mode::mig || mode_ == vendors::Mode::none;
+  }
+
+  // As leases record it.
+  [[nodiscard]] std::string mode_text() const {
+    return !mode_ || node_.recipe.is_usual(*mode_) ? "" : std::string(to_text(*mode_));
+  }
+
+  // Partitions are for one mode, and only for that.
+  [[nodiscard]] bool serves_mode(const Device& device) const {
+    return !mode_ || (*mode_ == vendors::Mode::mig) == !device.parent.empty();
+  }
+
+  [[nodiscard]] bool may_have(const Device& device) const {
+    return serves_mode(device) && is_allowed(request_, node_.inventory, device);
   }
 
   // Somebody else chose: each device must be here. Whether it has room matters only where nobody counted.
@@ -112,6 +135,13 @@ class Placer {
       const Device* device = node_.inventory.find(given.device);
       if (device == nullptr) return unknown_device(given.device, request_.origin());
       const auto position = static_cast<std::size_t>(device - devices().data());
+      if (!serves_mode(*device)) {
+        return fail(Errc::invalid_request,
+                    text::cat({request_.modes->origin, " asks for mode ", to_text(*mode_), ", but ",
+                               request_.origin(), " gives ", describe_device(*device), ", which is ",
+                               device->parent.empty() ? "no partition" : "a partition"}),
+                    "let both say the same");
+      }
       const Demand taken = given_demand(given, *device, uses_[position].parts);
       if (!request_.decided->binding && !lacks(uses_[position], taken).empty())
         return exhausted(request_.decided->devices.size(), {position});
@@ -128,12 +158,15 @@ class Placer {
 
   [[nodiscard]] Demand given_demand(const Given& given, const Device& device, std::uint32_t parts) const {
     Demand demand;
+    demand.mode = mode_text();
     demand.memory = given.memory.value_or(device.memory);
     demand.cores = given.cores;
     // All of the card needs no limit; more than it has is overcommitted and needs one.
     const bool all = device.memory.value != 0 && demand.memory.whole_mib() == device.memory.whole_mib();
     if (given.memory && !all) demand.memory_limit = demand.memory;
     if (given.cores.value < 100) demand.core_limit = given.cores;
+    if (gives_whole_devices()) demand.memory_limit = {};
+    if (gives_whole_devices()) demand.core_limit = {};
     const bool is_slice = demand.memory_limit.value != 0 || demand.core_limit.value != 0;
     if (parts != 0 && is_slice) demand.parts = std::max(1U, given.cores.value * parts / 100);
     demand.exclusive = given.cores.value >= 100 || (!given.memory && !request_.decided->binding);
@@ -150,7 +183,7 @@ class Placer {
     if (request_.selector) return choose_selected();
     std::vector<std::size_t> allowed;
     for (std::size_t i = 0; i < devices().size(); ++i) {
-      if (is_allowed(request_, node_.inventory, devices()[i])) allowed.push_back(i);
+      if (may_have(devices()[i])) allowed.push_back(i);
     }
     HAMI_TRY(const auto count, number_of_devices());
     auto chosen = has_own_limits() ? choose_in_order(allowed, count) : choose_by_rank(allowed, count);
@@ -202,8 +235,7 @@ class Placer {
     std::vector<std::size_t> chosen;
     HAMI_TRY(chosen, selected());
     for (std::uint32_t i = 0; i < chosen.size(); ++i) {
-      const bool allowed = is_allowed(request_, node_.inventory, devices()[chosen[i]]);
-      if (!allowed || !lacks(uses_[chosen[i]], demand(chosen[i], i)).empty())
+      if (!may_have(devices()[chosen[i]]) || !lacks(uses_[chosen[i]], demand(chosen[i], i)).empty())
         return exhausted(chosen.size(), chosen);
     }
     return chosen;
@@ -247,6 +279,12 @@ class Placer {
     std::stable_sort(fitting.begin(), fitting.end(), [&](std::size_t a, std::size_t b) {
       return placement_ == Placement::spread ? is_fuller(b, a) : is_fuller(a, b);
     });
+    // Of partitions the smallest that is large enough.
+    if (mode_ == vendors::Mode::mig) {
+      std::stable_sort(fitting.begin(), fitting.end(), [&](std::size_t a, std::size_t b) {
+        return devices()[a].memory < devices()[b].memory;
+      });
+    }
     if (group() > 1) fitting = whole_modules(fitting);
     if (placement_ == Placement::numa && count > 1) fitting = one_numa_node_first(fitting, count);
     if (fitting.size() > count) fitting.resize(count);
@@ -288,7 +326,9 @@ class Placer {
     out.uuid = devices()[device].uuid;
     out.memory_limit = taken.memory_limit;
     out.core_limit = taken.core_limit;
-    out.holding = {request_.vendor, out.uuid, taken.memory, taken.cores, taken.exclusive, 0, 0, 0};
+    out.mode = mode_;
+    out.holding = {request_.vendor, out.uuid, taken.memory, taken.cores, taken.exclusive, 0, 0, 0,
+                   taken.mode};
     if (node_.recipe.slice.mechanism == vendors::SliceMechanism::vendor && out.is_slice()) {
       out.holding.slot = free_slot(uses_[device]);
       std::tie(out.holding.parts_low, out.holding.parts_high) = free_parts(uses_[device], taken.parts);
@@ -305,6 +345,7 @@ class Placer {
     if (request_.cores)
       parts.push_back(text::cat({text::number(request_.cores->value.value), "% of the cores"}));
     if (has_own_limits()) parts.emplace_back("limits of their own");
+    if (mode_) parts.push_back(text::cat({"mode ", to_text(*mode_)}));
     return parts.empty() ? "" : text::cat({" with ", text::join(parts, " and ")});
   }
 
@@ -330,7 +371,8 @@ class Placer {
     if (allowed.empty()) {
       return fail(Errc::exhausted,
                   text::cat({asked, ", but none of the ", text::number(devices().size()),
-                             " on this node is of an allowed model and uuid"}),
+                             " on this node is of an allowed model and uuid",
+                             mode_ == vendors::Mode::mig ? ", and a partition" : ""}),
                   "change the lists of allowed and denied devices");
     }
     return fail(Errc::exhausted, text::cat({asked, ", but this node has ", free_devices(allowed)}),
@@ -352,18 +394,43 @@ class Placer {
   const Policy& policy_;
   Placement placement_;
   bool mutex_;
+  std::optional<vendors::Mode> mode_;
   std::vector<DeviceUse> uses_;
 };
 
 }  // namespace
 
+VendorNode in_mode(VendorNode node, vendors::Mode mode) {
+  const auto rules = node.recipe.modes.find(std::string(to_text(mode)));
+  if (rules != node.recipe.modes.end()) node.recipe.slice = rules->second;
+  return node;
+}
+
+namespace {
+
+// The first of the modes in which there is room; the answer when there is none is the first mode's.
+Result<VendorAllocation> place_vendor(const Request& request, const VendorRequest& vendor,
+                                      const VendorNode& node, const std::vector<state::Lease>& leases,
+                                      const Policy& policy) {
+  const Placement placement = request.placement ? request.placement->value : policy.placement;
+  if (!vendor.modes) return Placer(vendor, node, leases, policy, placement, request.exclusive, {}).place();
+  std::optional<Error> refused;
+  for (const vendors::Mode mode : vendor.modes->value) {
+    const VendorNode chosen = in_mode(node, mode);
+    auto placed = Placer(vendor, chosen, leases, policy, placement, request.exclusive, mode).place();
+    if (placed) return placed;
+    if (!refused) refused = std::move(placed).error();
+  }
+  return fail(*std::move(refused));
+}
+
+}  // namespace
+
 Result<Allocation> allocate(const Request& request, const std::vector<VendorNode>& node,
                             const std::vector<state::Lease>& leases, const Policy& policy) {
-  const Placement placement = request.placement ? request.placement->value : policy.placement;
   Allocation allocation;
   for (std::size_t i = 0; i < request.vendors.size(); ++i) {
-    Placer placer(request.vendors[i], node[i], leases, policy, placement, request.exclusive);
-    HAMI_TRY(auto vendor, placer.place());
+    HAMI_TRY(auto vendor, place_vendor(request, request.vendors[i], node[i], leases, policy));
     allocation.vendors.push_back(std::move(vendor));
   }
   return allocation;

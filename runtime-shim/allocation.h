@@ -23,6 +23,7 @@ struct Grant {
   Percent core_limit;                        // 0: no limit
   state::Holding holding;                    // what the ledger records
   std::optional<std::uint32_t> subdevice{};  // number of what the driver made for it
+  std::optional<vendors::Mode> mode{};       // that the request chose
   friend bool operator==(const Grant&, const Grant&) = default;
 
   // Something of the device must be held back from the container.
@@ -47,6 +48,9 @@ struct VendorNode {
   vendors::Recipe recipe;
   vendors::Inventory inventory;
 };
+
+// The node as a request in this mode sees it.
+[[nodiscard]] VendorNode in_mode(VendorNode node, vendors::Mode mode);
 
 // Gives each vendor's request different devices with room for it: memory and cores up to their scaled
 // capacity, at most split_count containers on one device, nobody beside an exclusive holder. `node` has one

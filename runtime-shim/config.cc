@@ -1,5 +1,6 @@
 #include "runtime-shim/config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <optional>
@@ -107,6 +108,20 @@ std::string_view take_word(const toml::node& node, const Word<Enum> (&words)[N],
   return expected;
 }
 
+// One mode or a list of them, each once.
+std::string_view take_modes(const toml::node& node, std::vector<vendors::Mode>& into) {
+  constexpr std::string_view kExpected = "a list of \"hami-core\", \"mig\", \"mps\" and \"none\"";
+  std::vector<std::string> names;
+  const auto is_mode = [](std::string_view name) { return vendors::mode_of(name).has_value(); };
+  if (!take_list(node, names, is_mode, kExpected).empty()) return kExpected;
+  into.clear();
+  for (const std::string& name : names) {
+    const vendors::Mode mode = *vendors::mode_of(name);
+    if (std::find(into.begin(), into.end(), mode) == into.end()) into.push_back(mode);
+  }
+  return {};
+}
+
 constexpr Word<EnvRequests> kEnvRequests[] = {{"always", EnvRequests::always},
                                               {"outside-kubernetes", EnvRequests::outside_kubernetes},
                                               {"device-plugins", EnvRequests::device_plugins},
@@ -165,6 +180,8 @@ constexpr Key kKeys[] = {
      [](Config& c, const toml::node& n) {
        return take_word(n, kPlacements, "\"binpack\", \"spread\" or \"numa\"", c.policy.placement);
      }},
+    {"policy", "allowed_modes",
+     [](Config& c, const toml::node& n) { return take_modes(n, c.policy.allowed_modes); }},
     {"policy", "lenient",
      [](Config& c, const toml::node& n) {
        const auto value = n.value_exact<bool>();

@@ -141,6 +141,7 @@ std::vector<DeviceUse> device_uses(const vendors::Recipe& recipe, const vendors:
       use.cores.value = add_saturating(use.cores.value, holding.cores.value);
       use.containers = add_saturating(use.containers, 1U);
       use.exclusive = use.exclusive || holding.exclusive;
+      use.mode = holding.mode;
       if (recipe.slice.equal_sizes) use.only_size = holding.memory;
       use.slots_taken.insert(holding.slot);
       use.parts_low |= holding.parts_low;
@@ -202,10 +203,23 @@ Demand demand_on(const DeviceUse& use, const VendorRequest& request, std::uint32
   return demand;
 }
 
+Demand demand_on_whole(const DeviceUse& use, const VendorRequest& request, std::uint32_t position,
+                       const vendors::Device& device) {
+  Demand demand;
+  const auto memory = named_memory(use, request, position, Bytes::mib(1));
+  if (memory && device.memory.value != 0 && *memory > device.memory) demand.problem = "not enough memory";
+  demand.memory = device.memory;
+  demand.cores = Percent{100};
+  demand.exclusive = true;
+  return demand;
+}
+
 std::string lacks(const DeviceUse& use, const Demand& demand) {
   if (!demand.problem.empty()) return demand.problem;
   if (use.exclusive) return "another container has it alone";
   if (demand.exclusive && use.containers != 0) return "others are on it";
+  if (use.containers != 0 && use.mode != demand.mode)
+    return text::cat({"its containers have mode ", use.mode.empty() ? "hami-core" : use.mode});
   if (use.containers >= use.slots) return "no more containers";
   if (demand.memory.value != 0 && use.capacity.value == 0 && demand.memory_limit.value != 0)
     return "the size of its memory is not known";

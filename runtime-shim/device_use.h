@@ -23,6 +23,7 @@ struct DeviceUse {
   Percent cores;            // held
   std::uint32_t containers = 0;
   bool exclusive = false;  // somebody has it alone
+  std::string mode;        // of its containers, where they all must have the same; "" is the usual one
   Bytes only_size;         // of every slice, where all must have the same memory; 0: any
   std::set<std::uint32_t> slots_taken;
   std::uint32_t parts = 0;      // of its compute, numbered; 0: it has none
@@ -44,6 +45,7 @@ struct Demand {
   Bytes memory_limit;  // 0: no limit
   Percent core_limit;
   std::uint32_t parts = 0;  // of the device's compute, where they are numbered
+  std::string mode;         // see DeviceUse
   std::string problem;      // why the device cannot be divided so, whatever is free
 };
 
@@ -61,6 +63,11 @@ struct Demand {
 [[nodiscard]] Demand demand_on(const DeviceUse& use, const VendorRequest& request, std::uint32_t position,
                                bool mutex, const Policy& policy, const vendors::SliceRules& rules,
                                const vendors::Device& device);
+
+// What a request takes of a device that it can only have whole: all of it, alone, without limits. A problem
+// when it asks for more memory than the device has.
+[[nodiscard]] Demand demand_on_whole(const DeviceUse& use, const VendorRequest& request,
+                                     std::uint32_t position, const vendors::Device& device);
 
 // Empty when the device has room for the demand; else what it lacks, for a message.
 [[nodiscard]] std::string lacks(const DeviceUse& use, const Demand& demand);

@@ -105,7 +105,8 @@ Result<> add_slice_devices(const VendorAllocation& allocation, abi::SliceFile& s
     abi::SliceDevice& device = slice.devices[slice.device_count++];
     grant.uuid.copy(device.uuid, sizeof device.uuid - 1);
     device.memory_limit = grant.memory_limit.value;
-    device.core_limit = grant.core_limit.value;
+    // An MPS daemon holds the threads; holding the time as well would take twice.
+    device.core_limit = grant.mode == vendors::Mode::mps ? 0 : grant.core_limit.value;
   }
   return {};
 }
@@ -196,6 +197,8 @@ std::string describe(const Allocation& allocation) {
     if (vendor.grants.empty()) parts.push_back(text::cat({vendor.vendor, " driver"}));
     for (const Grant& grant : vendor.grants) {
       std::string part = text::cat({vendor.vendor, " ", grant.uuid});
+      if (grant.mode && *grant.mode != vendors::Mode::hami_core)
+        part += text::cat({" ", to_text(*grant.mode)});
       if (grant.memory_limit.value != 0) part += " " + to_text(grant.memory_limit);
       if (grant.core_limit.value != 0) part += text::cat({" ", text::number(grant.core_limit.value), "%"});
       parts.push_back(std::move(part));
@@ -249,6 +252,11 @@ Result<> add_vendor(const VendorRequest& request, const VendorAllocation& alloca
     keep_existing_mounts(container.view, rendered.edits.mounts);
     keep_selector(*request.decided, node.recipe, container.view, rendered.edits.env);
   }
+  for (const oci::Mount& mount : container.view.mounts) {
+    const auto& places = rendered.replaced;
+    if (std::find(places.begin(), places.end(), mount.destination) != places.end())
+      rendered.edits.drop_mounts.push_back(mount);
+  }
   HAMI_CHECK(oci::merge(plan.edits, std::move(rendered.edits)));
   append(plan.hook, rendered.plan);
   add_files(std::move(rendered.files), container, plan);
@@ -270,7 +278,8 @@ vendors::Slice slice_of(const Grant& grant) {
           grant.holding.slot,
           grant.holding.parts_low,
           grant.holding.parts_high,
-          grant.subdevice};
+          grant.subdevice,
+          grant.mode};
 }
 
 Result<Plan> make_plan(const Request& request, const Allocation& allocation,

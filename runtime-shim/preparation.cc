@@ -97,6 +97,7 @@ Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView
   reclaim();
   HAMI_TRY(Allocation allocation, reserve(request));
   key_ = container_.key;
+  use_modes(allocation);
   HAMI_CHECK(make_subdevices(allocation));
 
   for (std::size_t i = 0; i < node_.size(); ++i) {
@@ -184,6 +185,14 @@ std::vector<state::Lease> Preparation::held(const state::Ledger& ledger) const {
     leases.emplace_back().holdings.push_back(std::move(record.holding));
   }
   return leases;
+}
+
+// From here on each vendor's rules are those of the mode that the container has.
+void Preparation::use_modes(const Allocation& allocation) {
+  for (std::size_t i = 0; i < node_.size(); ++i) {
+    const auto& grants = allocation.vendors[i].grants;
+    if (!grants.empty() && grants.front().mode) node_[i] = in_mode(std::move(node_[i]), *grants.front().mode);
+  }
 }
 
 // Has the vendors' drivers make the slices that they make.

@@ -63,6 +63,7 @@ class Preparation {
   [[nodiscard]] bool has_driver_slices() const;
   void reclaim();
   [[nodiscard]] std::vector<state::Lease> held(const state::Ledger& ledger) const;
+  void use_modes(const Allocation& allocation);
   Result<> make_subdevices(Allocation& allocation);
   [[nodiscard]] state::Lease lease(const Request& request, const Allocation& allocation) const;
 

@@ -27,8 +27,10 @@ Result<std::string> resolve_root(const std::string& name, const Root& root,
     const auto driver = known.find("driver");
     std::string path = candidate == "${root.driver}" && driver != known.end() ? driver->second : candidate;
     if (holds_a_probe(path, root.probe)) return path;
-    tried.push_back(text::quote(path));
+    tried.push_back(std::move(path));
   }
+  if (root.optional) return tried.back();
+  for (std::string& path : tried) path = text::quote(path);
   return fail(Errc::not_found,
               text::cat({"find the root '", name, "': none of ", text::join(tried, ", "), " has ",
                          root.probe.empty() ? "a directory there" : text::join(root.probe, " or ")}));

@@ -19,6 +19,11 @@ void add_with_implied(const Capabilities& capabilities, const std::string& token
 
 }  // namespace
 
+bool Recipe::is_usual(Mode mode) const {
+  const auto rules = modes.find(std::string(to_text(mode)));
+  return mode == Mode::hami_core && rules != modes.end() && rules->second == slice;
+}
+
 const Block* Recipe::block(std::string_view id) const {
   const auto found = std::find_if(inject.begin(), inject.end(), [id](const Block& b) { return b.id == id; });
   return found == inject.end() ? nullptr : &*found;

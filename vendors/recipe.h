@@ -18,6 +18,7 @@
 #include "oci-config/base/result.h"
 #include "oci-config/base/units.h"
 #include "vendors/condition.h"
+#include "vendors/mode.h"
 
 namespace hami::vendors {
 
@@ -34,6 +35,7 @@ struct Metadata {
 struct Root {
   std::vector<std::string> candidates;
   std::vector<std::string> probe;  // relative; empty: the candidate itself must exist
+  bool optional = false;           // where none fits, the last candidate is it
   friend bool operator==(const Root&, const Root&) = default;
 };
 
@@ -196,7 +198,9 @@ struct MountRule {
   FileKind kind = FileKind::file;
   std::vector<std::string> options;
   bool required = false;
+  std::string hint;        // what to do on the node when a required one is missing
   bool libraries = false;  // a directory of libraries that the container's loader must know
+  bool replaces = false;   // what the container has at this place gives way
   Condition when;
   friend bool operator==(const MountRule&, const MountRule&) = default;
 };
@@ -445,6 +449,7 @@ struct Resources {
   std::vector<std::string> nouse_uuid;
   std::vector<std::string> use_type;
   std::vector<std::string> nouse_type;
+  std::vector<std::string> mode;
   std::vector<ModelResources> models;
   LimitVariables limit_env;
   friend bool operator==(const Resources&, const Resources&) = default;
@@ -464,9 +469,12 @@ struct Recipe {
   bool update_ldcache = false;  // the container's loader cache must know the given libraries
   Neutralize neutralize;
   SliceRules slice;
+  std::map<std::string, SliceRules> modes;  // those that requests may choose by name, with their rules
   Resources resources;
   std::map<std::string, Certainty> support;  // ability ("whole", "slice", …) → where its facts come from
 
+  // This mode is what a request has that names none.
+  [[nodiscard]] bool is_usual(Mode mode) const;
   // The block with this id; null when there is none.
   [[nodiscard]] const Block* block(std::string_view id) const;
   friend bool operator==(const Recipe&, const Recipe&) = default;

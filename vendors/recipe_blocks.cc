@@ -193,7 +193,9 @@ void Decoder::mount(const yaml::Node& node, MountRule& out) {
                 }
               }},
              {"required", [&](const auto& n) { boolean(n, out.required); }},
+             {"hint", [&](const auto& n) { string(n, out.hint); }},
              {"libraries", [&](const auto& n) { boolean(n, out.libraries); }},
+             {"replaces", [&](const auto& n) { boolean(n, out.replaces); }},
              when(out.when),
          });
   if (error_) return;

@@ -21,7 +21,7 @@ namespace hami::vendors {
 namespace {
 
 // Changes with every change of a type below.
-constexpr std::string_view kFormat = "hami recipes 4\n";
+constexpr std::string_view kFormat = "hami recipes 5\n";
 constexpr std::size_t kMaxCacheBytes = 16U << 20U;
 constexpr std::uint32_t kMaxItems = 100'000;
 // A file changed twice within the clock's tick keeps its stamp, so what is this fresh is not kept. Seconds.
@@ -167,7 +167,7 @@ void members(A& a, Metadata& v) {
 }
 template <typename A>
 void members(A& a, Root& v) {
-  a(v.candidates, v.probe);
+  a(v.candidates, v.probe, v.optional);
 }
 template <typename A>
 void members(A& a, Reading& v) {
@@ -224,7 +224,7 @@ void members(A& a, DeviceNodeRule& v) {
 }
 template <typename A>
 void members(A& a, MountRule& v) {
-  a(v.root, v.host, v.path, v.kind, v.options, v.required, v.libraries, v.when);
+  a(v.root, v.host, v.path, v.kind, v.options, v.required, v.hint, v.libraries, v.replaces, v.when);
 }
 template <typename A>
 void members(A& a, LibraryRule& v) {
@@ -312,12 +312,12 @@ void members(A& a, LimitVariables& v) {
 template <typename A>
 void members(A& a, Resources& v) {
   a(v.count, v.memory, v.memory_percentage, v.cores, v.priority, v.use_uuid, v.nouse_uuid, v.use_type,
-    v.nouse_type, v.models, v.limit_env);
+    v.nouse_type, v.mode, v.models, v.limit_env);
 }
 template <typename A>
 void members(A& a, Recipe& v) {
   a(v.metadata, v.roots, v.vars, v.search, v.detect, v.devices, v.request, v.capabilities, v.gates, v.inject,
-    v.update_ldcache, v.neutralize, v.slice, v.resources, v.support);
+    v.update_ldcache, v.neutralize, v.slice, v.modes, v.resources, v.support);
 }
 
 struct CloseDir {

@@ -104,6 +104,7 @@ class Decoder {
   void gates(const yaml::Node& node, std::map<std::string, Gate>& out);
   void neutralize(const yaml::Node& node, Neutralize& out);
   void slice(const yaml::Node& node, const Recipe& recipe, SliceRules& out);
+  void modes(const yaml::Node& node, const Recipe& recipe, std::map<std::string, SliceRules>& out);
   void subdevice(const yaml::Node& node, const Recipe& recipe, SubdeviceRules& out);
   void driver_call(const yaml::Node& node, const Scope& scope, DriverCall& out);
   void slice_templates(const yaml::Node& node, std::vector<SliceTemplate>& out);

@@ -85,6 +85,10 @@ void Decoder::driver_call(const yaml::Node& node, const Scope& scope, DriverCall
 }
 
 void Decoder::subdevice(const yaml::Node& node, const Recipe& recipe, SubdeviceRules& out) {
+  if (node.kind == yaml::Node::Kind::scalar && node.text == "none") {
+    out = {};
+    return;
+  }
   Scope scope = slice_scope(recipe);
   scope["slice.subdevice"] = ValueType::number;
   object(node, {
@@ -160,6 +164,19 @@ void Decoder::slice(const yaml::Node& node, const Recipe& recipe, SliceRules& ou
                });
 }
 
+void Decoder::modes(const yaml::Node& node, const Recipe& recipe, std::map<std::string, SliceRules>& out) {
+  entries(node, "modes", [&](const yaml::Key& key, const yaml::Node& value) {
+    if (!mode_of(key.text)) {
+      std::vector<std::string_view> known(kModes.size());
+      std::transform(kModes.begin(), kModes.end(), known.begin(), [](Mode mode) { return to_text(mode); });
+      return unknown(key.at, "mode", key.text, known);
+    }
+    SliceRules rules = recipe.slice;
+    slice(value, recipe, rules);
+    out[key.text] = std::move(rules);
+  });
+}
+
 void Decoder::support(const yaml::Node& node, std::map<std::string, Certainty>& out) {
   entries(node, "abilities",
           [&](const yaml::Key& key, const yaml::Node& value) { certainty(value, out[key.text]); });
@@ -208,6 +225,7 @@ void Decoder::resources(const yaml::Node& node, Resources& out) {
                    names("nouseUuid", out.nouse_uuid),
                    names("useType", out.use_type),
                    names("nouseType", out.nouse_type),
+                   names("mode", out.mode),
                    {"limitEnv",
                     [&](const auto& n) {
                       object(n, {variable_name("memory", out.limit_env.memory),

@@ -31,7 +31,7 @@ Scope node_scope(const Recipe& recipe) {
   for (const auto& [name, root] : recipe.roots) scope["root." + name] = ValueType::hex;
   scope["ctr.libdir"] = ValueType::hex;
   scope["ctr.libdir32"] = ValueType::hex;
-  for (const char* name : {"all.indexes", "all.ordinals", "all.uuids", "all.cores"})
+  for (const char* name : {"all.indexes", "all.ordinals", "all.uuids", "all.cores", "all.memory_limits"})
     scope[name] = ValueType::text;
   for (const auto& [name, variable] : recipe.vars) scope[name] = variable.type;
   return scope;
@@ -63,6 +63,7 @@ Scope slice_scope(const Recipe& recipe) {
   scope["slice.core_list"] = ValueType::text;
   scope["slice.template"] = ValueType::uuid;  // a word
   scope["slice.whole"] = ValueType::text;
+  scope["slice.mode"] = ValueType::text;
   return scope;
 }
 
@@ -83,7 +84,13 @@ void Decoder::recipe(const yaml::Node& root, Recipe& recipe) {
                    {"devices", [&](const auto& n) { devices(n, recipe, recipe.devices); }},
                    {"request", [&](const auto& n) { request(n, recipe.request); }},
                    {"resources", [&](const auto& n) { resources(n, recipe.resources); }},
-                   {"slice", [&](const auto& n) { slice(n, recipe, recipe.slice); }},
+                   {"slice",
+                    [&](const auto& n) {
+                      slice(n, recipe, recipe.slice);
+                      for (auto& [name, rules] : recipe.modes)
+                        slice(n, recipe, rules);  // of an extended recipe
+                    }},
+                   {"modes", [&](const auto& n) { modes(n, recipe, recipe.modes); }},
                    {"support", [&](const auto& n) { support(n, recipe.support); }},
                    {"tests", ignore},
                    {"neutralize", [&](const auto& n) { neutralize(n, recipe.neutralize); }},
@@ -113,7 +120,8 @@ void Decoder::roots(const yaml::Node& node, std::map<std::string, Root>& out) {
     }
     Root root;
     object(node.children[i], {{"candidates", [&](const auto& n) { strings(n, root.candidates); }, required},
-                              {"probe", [&](const auto& n) { words(n, root.probe); }}});
+                              {"probe", [&](const auto& n) { words(n, root.probe); }},
+                              {"optional", [&](const auto& n) { boolean(n, root.optional); }}});
     for (const auto& candidate : root.candidates) {
       if (candidate == "${root.driver}" && key.text != "driver") continue;
       if (const auto why = malformed_path(candidate); !why.empty()) {

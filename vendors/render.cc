@@ -108,9 +108,14 @@ void Renderer::enter_all(const std::vector<const Slice*>& slices) {
   std::vector<std::string> ordinals;
   std::vector<std::string> uuids;
   std::vector<std::string> cores;
+  std::vector<std::string> memory_limits;
   for (const Slice* slice : slices) {
     const Device& device = inventory_.devices[slice->device_index];
     indexes.push_back(text::number(device.index));
+    if (slice->memory.value != 0) {
+      memory_limits.push_back(
+          text::cat({text::number(ordinals.size()), "=", text::number(slice->memory.whole_mib()), "M"}));
+    }
     ordinals.push_back(text::number(ordinals.size()));
     uuids.push_back(device.uuid);
     const std::uint32_t steps = core_steps_of(recipe_.slice, device);
@@ -124,6 +129,7 @@ void Renderer::enter_all(const std::vector<const Slice*>& slices) {
   variables["all.indexes"] = text::join(indexes, ",");
   variables["all.ordinals"] = text::join(ordinals, ",");
   variables["all.uuids"] = text::join(uuids, ",");
+  variables["all.memory_limits"] = text::join(memory_limits, ",");
   variables["all.cores"] = text::join(cores, ",");
 }
 

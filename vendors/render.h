@@ -25,6 +25,7 @@ struct Slice {
   std::uint64_t parts_low = 0;   // which of the device's parts of compute are the container's: 0 to 63
   std::uint64_t parts_high = 0;  // 64 to 127
   std::optional<std::uint32_t> subdevice = std::nullopt;  // number of what the driver made for it
+  std::optional<Mode> mode = std::nullopt;                // that the request chose
   friend bool operator==(const Slice&, const Slice&) = default;
 };
 
@@ -46,7 +47,8 @@ struct ContainerFile {
 
 struct Rendered {
   oci::ContainerEdits edits;
-  std::vector<ContainerFile> files;  // the caller writes them and binds them read-only
+  std::vector<ContainerFile> files;   // the caller writes them and binds them read-only
+  std::vector<std::string> replaced;  // places in the container whose own mounts give way to ours
   HookPlan plan;
   bool kernel_holds_memory = false;  // every limit of memory is in edits.unified
   std::vector<std::string> skipped;  // optional things this node lacks, for logs and `explain`

@@ -167,7 +167,8 @@ Result<> Renderer::mount(const MountRule& rule) {
   const auto file = directory.find(host);
   if (!file || !is_kind(*file, rule.kind))
     return missing(need,
-                   text::cat({"find ", text::quote(host), ": not in the root ", text::quote(root->second)}));
+                   text::cat({"find ", text::quote(host), ": not in the root ", text::quote(root->second)}),
+                   rule.hint);
 
   std::vector<std::string> options = rule.options.empty() ? read_only() : rule.options;
   if (!has(options, "rw") && S_ISREG(file->info.st_mode) && !is_trusted(file->info))
@@ -176,6 +177,7 @@ Result<> Renderer::mount(const MountRule& rule) {
   if (!has(options, "bind") && !has(options, "rbind")) options.emplace_back("rbind");
   const bool has_propagation = has(options, "private") || has(options, "rprivate") || has(options, "rslave");
   if (!has_propagation) options.emplace_back("rprivate");
+  if (rule.replaces && !has(out_.replaced, path)) out_.replaced.push_back(path);
   if (auto& dirs = out_.plan.ldcache_dirs; rule.libraries && !has(dirs, path)) dirs.push_back(path);
   return add_mount(file->host_path, std::move(path), std::move(options));
 }

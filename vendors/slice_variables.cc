@@ -39,6 +39,7 @@ void add_slice_variables(Variables& variables, const SliceRules& rules, const De
   variables["slice.cores"] = text::number(slice.cores.value);
   // Where a vendor has no word for "no limit".
   variables["slice.percent"] = text::number(slice.cores.value == 0 ? 100 : slice.cores.value);
+  variables["slice.mode"] = slice.mode ? to_text(*slice.mode) : "";
   variables["slice.whole"] = slice.whole ? "true" : "false";
   variables["slice.memory_gib"] = text::number((slice.memory.whole_mib() + 1023) / 1024);
   variables["slice.slot"] = text::number(slice.slot);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "oci-config/base/units.h"
+#include "vendors/mode.h"
 
 namespace hami::shim {
 
@@ -57,6 +59,8 @@ struct Policy {
   bool card_boards = true;          // containers on one card see one another's use of it
   Percent share_floor{5};           // of a card, for a task that more important ones push aside
   bool lenient = false;  // a Pod's allocation that cannot be read counts as absent, not as an error
+  // Modes that requests may choose; without hami_core, what names no mode has the first of these with room.
+  std::vector<vendors::Mode> allowed_modes{vendors::Mode::hami_core, vendors::Mode::mig};
   friend bool operator==(const Policy&, const Policy&) = default;
 };
 

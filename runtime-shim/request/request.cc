@@ -83,6 +83,36 @@ Result<bool> settle(VendorRequest& request, const Policy& policy) {
   return true;
 }
 
+// Leaves the modes that policy allows, and sets them where a request names none but may not have the usual
+// one.
+Result<> permit_modes(VendorRequest& request, const vendors::Recipe& recipe, const Policy& policy) {
+  const auto is_allowed = [&](vendors::Mode mode) {
+    const auto& allowed = policy.allowed_modes;
+    return std::find(allowed.begin(), allowed.end(), mode) != allowed.end();
+  };
+  if (!request.modes) {
+    if (!recipe.is_usual(vendors::Mode::hami_core) || is_allowed(vendors::Mode::hami_core)) return {};
+    request.modes = {policy.allowed_modes, "configuration key 'policy.allowed_modes'"};
+    std::erase_if(request.modes->value,
+                  [&](vendors::Mode mode) { return !recipe.modes.contains(std::string(to_text(mode))); });
+    if (!request.modes->value.empty()) return {};
+    return fail(Errc::denied,
+                text::cat({request.origin(), ": [policy] allowed_modes of this node has no mode of ",
+                           request.vendor, " devices"}),
+                "add one to it in /etc/hami/config.toml");
+  }
+  Names asked;
+  for (const vendors::Mode mode : request.modes->value) asked.push_back(text::quote(to_text(mode)));
+  std::erase_if(request.modes->value, [&](vendors::Mode mode) { return !is_allowed(mode); });
+  if (!request.modes->value.empty()) return {};
+  Names allowed;
+  for (const vendors::Mode mode : policy.allowed_modes) allowed.emplace_back(to_text(mode));
+  return fail(Errc::denied,
+              text::cat({request.modes->origin, " asks for mode ", text::join(asked, " or "),
+                         ", but this node allows ", allowed.empty() ? "none" : text::join(allowed, ", ")}),
+              "ask for one of these, or add it to [policy] allowed_modes in /etc/hami/config.toml");
+}
+
 // An image says with this what it needs of the driver; it gives no device and so counts everywhere.
 std::string capabilities_of(const oci::ContainerView& container, const vendors::Recipe& recipe) {
   return std::string(container.env_value(recipe.capabilities.env).value_or(""));
@@ -136,6 +166,7 @@ Result<std::optional<VendorRequest>> parse_vendor(const oci::ContainerView& cont
   for (const Words& words : sources) HAMI_CHECK(read_resources(words, recipe, request));
   if (decision != nullptr) {
     HAMI_CHECK(take_decision(*decision, container, recipe, policy, request));
+    HAMI_CHECK(permit_modes(request, recipe, policy));
     request.capabilities = capabilities_of(container, recipe);
     return std::optional<VendorRequest>{std::move(request)};
   }
@@ -148,6 +179,7 @@ Result<std::optional<VendorRequest>> parse_vendor(const oci::ContainerView& cont
   HAMI_CHECK(take_cdi_names(cdi, recipe, request));
   HAMI_TRY(const bool asked, settle(request, policy));
   if (!asked) return std::optional<VendorRequest>{};
+  HAMI_CHECK(permit_modes(request, recipe, policy));
   request.capabilities = capabilities_of(container, recipe);
   return std::optional<VendorRequest>{std::move(request)};
 }

@@ -83,6 +83,7 @@ struct VendorRequest {
   std::optional<Stated<std::string>> model;          // only devices of exactly this model
   std::map<std::uint32_t, Stated<Bytes>> memory_of;  // for the container's i-th device
   std::map<std::uint32_t, Stated<Percent>> cores_of;
+  std::optional<Stated<std::vector<vendors::Mode>>> modes;  // one of these, the first that can be served
   std::optional<Stated<std::int32_t>> priority;
   std::optional<Stated<abi::CorePolicy>> core_policy;
   std::optional<Stated<bool>> oversubscribe;

@@ -95,6 +95,27 @@ Result<> read_model(const Words& words, const vendors::ModelResources& model, st
   return read_cores(words, model.cores, out);
 }
 
+// One mode, or several of which any will do.
+Result<> read_modes(const Words& words, const vendors::Recipe& recipe, VendorRequest& out) {
+  return each(words, recipe.resources.mode, [&](const Word& word) -> Result<> {
+    std::vector<vendors::Mode> modes;
+    for (const std::string& name : parse_names(word.value)) {
+      const auto mode = vendors::mode_of(name);
+      if (!mode || !recipe.modes.contains(name)) {
+        Names known;
+        for (const auto& [text, rules] : recipe.modes) known.push_back(text);
+        return fail(
+            Errc::invalid_request,
+            text::cat({word.origin, ": ", text::quote(name), " is not a mode of ", out.vendor, " devices"}),
+            text::cat({"write one of ", text::join(known, ", ")}));
+      }
+      if (std::find(modes.begin(), modes.end(), *mode) == modes.end()) modes.push_back(*mode);
+    }
+    if (modes.empty()) return {};  // no constraint, as in HAMi
+    return put(out.modes, std::move(modes), word.origin, "mode");
+  });
+}
+
 struct PlacementWord {
   std::string_view text;
   Placement placement;
@@ -159,6 +180,7 @@ Result<> read_resources(const Words& words, const vendors::Recipe& recipe, Vendo
     HAMI_TRY(const auto priority, parse_number(word, 0, INT32_MAX, "", "0"));
     return put(out.priority, static_cast<std::int32_t>(priority), word.origin, "priority");
   }));
+  HAMI_CHECK(read_modes(words, recipe, out));
   HAMI_CHECK(read_list(words, names.use_uuid, out.use_uuid));
   HAMI_CHECK(read_list(words, names.nouse_uuid, out.nouse_uuid));
   HAMI_CHECK(read_list(words, names.use_type, out.use_type));
@@ -193,7 +215,7 @@ std::set<std::string> resource_names(const vendors::Recipe& recipe) {
   std::set<std::string> out;
   for (const auto* list :
        {&names.count, &names.memory.names, &names.memory_percentage, &names.cores.names, &names.priority,
-        &names.use_uuid, &names.nouse_uuid, &names.use_type, &names.nouse_type}) {
+        &names.use_uuid, &names.nouse_uuid, &names.use_type, &names.nouse_type, &names.mode}) {
     out.insert(list->begin(), list->end());
   }
   for (const vendors::ModelResources& model : names.models) {

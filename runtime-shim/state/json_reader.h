@@ -62,6 +62,11 @@ class Reader {
     return number;
   }
 
+  // Empty when it is not there.
+  std::string text_or_empty(const char* name) {
+    return json_object_object_get_ex(object_, name, nullptr) != 0 ? text(name) : std::string();
+  }
+
   // 0 when it is not there.
   std::uint64_t number_or_0(const char* name, std::uint64_t max = UINT64_MAX) {
     return json_object_object_get_ex(object_, name, nullptr) != 0 ? number(name, max) : 0;

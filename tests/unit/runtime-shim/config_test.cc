@@ -50,6 +50,7 @@ cdi_dirs = ["/c"]
 [policy]
 env_requests = "never"
 unenforced = "allow"
+allowed_modes = ["mps", "none", "mps"]
 vendor_variables = "shared"
 scheduler = "numa"
 memory_scaling = 1.5
@@ -87,7 +88,8 @@ lenient = true
                         Percent{25},
                         false,
                         Percent{10},
-                        true};
+                        true,
+                        {vendors::Mode::mps, vendors::Mode::none}};
   EXPECT_EQ(config->policy, expected);
 }
 
@@ -102,6 +104,7 @@ TEST(Config, RefusesWrongTypesAndValuesOutOfRange) {
   for (const char* bad :
        {"[policy]\nsplit_count = 0", "[policy]\nsplit_count = \"4\"", "[policy]\nsplit_count = 1.5",
         "[policy]\nmemory_scaling = 0", "[policy]\nmemory_scaling = nan", "[policy]\ndefault_cores = 101",
+        "[policy]\nallowed_modes = [\"shared\"]", "[policy]\nallowed_modes = []",
         "[policy]\nunenforced = true", "[policy]\nscheduler = \"random\"", "[paths]\nhook = \"hami-hook\"",
         "[roots]\nstate = \"\"", "[recipes]\ndirs = []", "[recipes]\ndirs = [\"relative\"]",
         "[runtime]\nlow_level = []", "[runtime]\nlow_level = [1]", "[runtime]\nlow_level = \"a/b\"",
