@@ -7,15 +7,14 @@
 // How bytes are counted, so that a process may be killed at any instruction:
 //   * `committed` of a device changes only by compare-and-swap below the limit, or by giving back.
 //   * A process records what it holds in words of its own slot. Around every change of `committed` the word
-//   carries a
-//     busy mark; a dead slot without marks says exactly what the process held, one with marks makes the
-//     repairer count again (usage_repair.h).
+//     carries a busy mark; a dead slot without marks says exactly what the process held, one with marks makes
+//     the repairer count again (usage_repair.h).
+//   * A mark is a plain store: the change of `committed` behind it publishes it. Whoever finds the gate up
+//     after its change counts itself in `stragglers` before it takes the mark away.
 //   * A process owns slot i while it holds the POSIX record lock on byte i of the page's file. The kernel
-//   drops it
-//     at any kind of death; F_GETLK from outside gives the owner's pid as the asking process sees it. A
-//     program
-//   that closes descriptors which are not its own drops that lock while it lives: then the lock of byte
-//   `life` counts, which belongs to an open file that only a mapping keeps.
+//     drops it at any kind of death; F_GETLK from outside gives the owner's pid as the asking process sees
+//     it. A program that closes descriptors which are not its own drops that lock while it lives: then the
+//     lock of byte `life` counts, which belongs to an open file that only a mapping keeps.
 #pragma once
 
 #include <atomic>
@@ -28,7 +27,7 @@
 namespace hami::abi {
 
 inline constexpr std::uint64_t kUsageMagic = 0x3245474153554d48ULL;  // "HMUSAGE2"
-inline constexpr std::uint32_t kUsageVersion = 3;
+inline constexpr std::uint32_t kUsageVersion = 4;
 inline constexpr std::uint32_t kMaxSlots = 2048;       // processes per container with their own record
 inline constexpr std::uint32_t kStripes = 4;           // threads of a process spread over this many words
 inline constexpr std::uint64_t kGateByte = kMaxSlots;  // lock byte of whoever raises `gate`
@@ -83,8 +82,8 @@ struct alignas(64) UsagePage {
   std::atomic<std::uint32_t> gate;        // non-zero: a repairer counts, admission waits
   std::atomic<std::uint32_t> high_water;  // no slot at or above this index was ever taken
   std::atomic<std::uint32_t> repairs;     // dead slots emptied so far
-  std::uint32_t reserved32;
-  std::atomic<std::uint64_t> swept_at;  // CLOCK_MONOTONIC milliseconds of the last look for dead slots
+  std::atomic<std::uint32_t> stragglers;  // changes that ended while the gate was up
+  std::atomic<std::uint64_t> swept_at;    // CLOCK_MONOTONIC milliseconds of the last look for dead slots
   std::uint64_t reserved[1];
   UsageDevice devices[kMaxDevices];
   UsageSlot slots[kMaxSlots];

@@ -105,25 +105,79 @@ inline bool wait_until_quiet(const UsagePage& page, int fd, std::uint32_t self) 
   return true;
 }
 
-// Counts `committed` of every device again from the slots of live processes, and empties the dead ones.
-// Admission stands still meanwhile. The caller holds the gate's lock.
-inline void recount(UsagePage& page, int fd, std::uint32_t self) noexcept {
-  page.gate.store(1, std::memory_order_seq_cst);
-  if (wait_until_quiet(page, fd, self)) {
-    std::uint64_t sums[kMaxDevices] = {};
-    for (std::uint32_t index = 0; index < slots_in_use(page); ++index) {
-      UsageSlot& slot = page.slots[index];
-      if (slot.owner.load(std::memory_order_acquire) == 0) continue;
-      if (!is_alive(page, fd, index, self)) {
-        clear(page, slot);
-        continue;
-      }
-      for (std::uint32_t device = 0; device < kMaxDevices; ++device) sums[device] += slot_bytes(slot, device);
+// What a count found: the bytes of live processes, and who is dead.
+struct Census {
+  std::uint64_t sums[kMaxDevices];
+  std::uint64_t dead[kMaxSlots / 64];
+
+  bool is_dead(std::uint32_t index) const noexcept { return (dead[index / 64] >> index % 64 & 1U) != 0; }
+};
+
+inline void count(const UsagePage& page, int fd, std::uint32_t self, Census& census) noexcept {
+  census = {};
+  for (std::uint32_t index = 0; index < slots_in_use(page); ++index) {
+    const UsageSlot& slot = page.slots[index];
+    if (slot.owner.load(std::memory_order_acquire) == 0) continue;
+    if (!is_alive(page, fd, index, self)) {
+      census.dead[index / 64] |= std::uint64_t{1} << index % 64;
+      continue;
     }
-    for (std::uint32_t device = 0; device < kMaxDevices; ++device) {
-      page.devices[device].committed.store(sums[device], std::memory_order_seq_cst);
-    }
+    for (std::uint32_t device = 0; device < kMaxDevices; ++device)
+      census.sums[device] += slot_bytes(slot, device);
   }
+}
+
+enum class Recount : int {
+  done,
+  disturbed,  // a change came between
+  stuck,      // a process is stopped inside a change
+};
+
+// Sets `committed` of every device to what the slots of live processes say.
+//
+// Why the slots say the same as `committed` did when it was read first: a change before that reading has
+// published its mark, so we wait for its end, and a change that ended since has counted itself in
+// `stragglers`. A later change is in no slot yet, and makes the exchange fail.
+inline Recount try_recount(UsagePage& page, int fd, std::uint32_t self, Census& census) noexcept {
+  const std::uint32_t stragglers = page.stragglers.load(std::memory_order_seq_cst);
+  std::uint64_t before[kMaxDevices];
+  for (std::uint32_t i = 0; i < kMaxDevices; ++i)
+    before[i] = page.devices[i].committed.load(std::memory_order_seq_cst);
+  if (!wait_until_quiet(page, fd, self)) return Recount::stuck;
+  count(page, fd, self, census);
+  if (page.stragglers.load(std::memory_order_seq_cst) != stragglers) return Recount::disturbed;
+  for (std::uint32_t i = 0; i < kMaxDevices; ++i) {
+    if (!page.devices[i].committed.compare_exchange_strong(before[i], census.sums[i]))
+      return Recount::disturbed;
+  }
+  return Recount::done;
+}
+
+// The next repairer must count again too, whatever is left in the dead slots.
+inline void mark_dead(UsagePage& page, int fd, std::uint32_t self) noexcept {
+  for (std::uint32_t index = 0; index < slots_in_use(page); ++index) {
+    UsageSlot& slot = page.slots[index];
+    if (slot.owner.load(std::memory_order_acquire) != 0 && !is_alive(page, fd, index, self) &&
+        !has_marks(slot))
+      slot.held[0][0].fetch_add(kHeldMark, std::memory_order_seq_cst);
+  }
+}
+
+// Counts `committed` of every device again from the slots of live processes, and empties the dead ones. The
+// gate keeps new changes out: only what was under way when it rose can come between. The caller holds the
+// gate's lock.
+inline void recount(UsagePage& page, int fd, std::uint32_t self) noexcept {
+  constexpr int kAttempts = 8;
+  page.gate.store(1, std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  Census census;
+  Recount result = Recount::disturbed;
+  for (int attempt = 0; attempt < kAttempts && result == Recount::disturbed; ++attempt)
+    result = try_recount(page, fd, self, census);
+  for (std::uint32_t index = 0; result == Recount::done && index < slots_in_use(page); ++index) {
+    if (census.is_dead(index)) clear(page, page.slots[index]);
+  }
+  if (result != Recount::done) mark_dead(page, fd, self);
   page.gate.store(0, std::memory_order_seq_cst);
 }
 

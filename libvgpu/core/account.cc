@@ -23,7 +23,7 @@ constexpr std::uint64_t kSweepPeriodManyMs = 50;
 constexpr std::uint32_t kMany = 64;
 constexpr int kHighDescriptor = 900;  // out of the way of programs that count on small numbers
 
-constinit std::atomic<unsigned> g_threads{0};  // that have changed an account
+constinit std::atomic<unsigned> g_threads{0};  // that have a stripe
 constinit thread_local unsigned t_stripe = 0;  // stripe + 1; 0: not chosen yet
 constexpr unsigned kSharedStripe = abi::kStripes - 1;
 
@@ -211,43 +211,42 @@ abi::UsageSlot* Account::join() noexcept {
   return nullptr;
 }
 
-// Sequentially consistent, as is the look at the gate behind it: either the repairer sees the mark, or we see
-// the gate.
-void Account::mark(Change& change) noexcept {
+// Marks one word of our slot, so that a repairer knows of the change under way. The change itself makes the
+// mark visible: it is an atomic read-modify-write, behind which no earlier store stays unseen.
+[[gnu::always_inline]] inline Account::Change Account::enter(unsigned device) noexcept {
+  abi::UsageSlot* mine = slot();
+  if (mine == nullptr) return {};
+  if (page_->gate.load(std::memory_order_acquire) != 0) [[unlikely]]
+    wait_for_gate();
+  const unsigned which = stripe();
+  Change change = {&mine->held[which][device], 0, which != kSharedStripe};
   if (change.is_own) {
     change.before = change.word->load(std::memory_order_relaxed);
-    change.word->exchange(change.before + abi::kHeldMark, std::memory_order_seq_cst);
+    change.word->store(change.before + abi::kHeldMark, std::memory_order_release);
   } else {
     change.word->fetch_add(abi::kHeldMark, std::memory_order_seq_cst);
   }
+  return change;
 }
 
-// Takes the mark away and adds `bytes`, which may be below 0. Returns what the word says now.
-std::uint64_t Account::leave(const Change& change, std::uint64_t bytes) noexcept {
+// Takes the mark away and adds `bytes`, which may be below 0.
+[[gnu::always_inline]] inline void Account::leave(const Change& change, std::uint64_t bytes) noexcept {
   if (change.is_own) {
     change.word->store(change.before + bytes, std::memory_order_release);
-    return change.before + bytes;
-  }
-  const std::uint64_t difference = bytes - abi::kHeldMark;
-  return change.word->fetch_add(difference, std::memory_order_seq_cst) + difference;
-}
-
-// Marks one word of our slot, so that a repairer knows of the change under way.
-Account::Change Account::enter(unsigned device) noexcept {
-  abi::UsageSlot* mine = slot();
-  if (mine == nullptr) return {};
-  const unsigned which = stripe();
-  Change change = {&mine->held[which][device], 0, which != kSharedStripe};
-  for (;;) {
-    mark(change);
-    if (page_->gate.load(std::memory_order_seq_cst) == 0) [[likely]]
-      return change;
-    leave(change, 0);
-    wait_for_gate();
+  } else {
+    change.word->fetch_add(bytes - abi::kHeldMark, std::memory_order_seq_cst);
   }
 }
 
-bool Account::try_commit(unsigned device, std::uint64_t bytes, std::uint64_t limit) noexcept {
+// The end of a change of `committed`. A repairer that raised the gate before the change cannot know of it.
+[[gnu::always_inline]] inline void Account::end(const Change& change, std::uint64_t bytes) noexcept {
+  if (page_->gate.load(std::memory_order_seq_cst) != 0) [[unlikely]]
+    page_->stragglers.fetch_add(1, std::memory_order_seq_cst);
+  leave(change, bytes);
+}
+
+[[gnu::always_inline]] inline bool Account::try_commit(unsigned device, std::uint64_t bytes,
+                                                       std::uint64_t limit) noexcept {
   std::atomic<std::uint64_t>& committed = page_->devices[device].committed;
   std::uint64_t seen = committed.load(std::memory_order_relaxed);
   do {
@@ -266,7 +265,7 @@ Verdict Account::admit(unsigned device, std::uint64_t bytes, std::uint64_t limit
       const Change change = enter(device);
       if (change.word == nullptr) return Verdict::unusable;
       if (try_commit(device, bytes, limit)) {
-        publish(device, leave(change, bytes));
+        end(change, bytes);
         return Verdict::admitted;
       }
       leave(change, 0);
@@ -281,37 +280,20 @@ void Account::charge(unsigned device, std::uint64_t bytes) noexcept {
   const Change change = enter(device);
   if (change.word == nullptr) return;
   try_commit(device, bytes, 0);
-  publish(device, leave(change, bytes));
+  end(change, bytes);
+  show(device, bytes);
 }
 
-void Account::refund(unsigned device, std::uint64_t bytes) noexcept {
+void Account::withdraw(unsigned device, std::uint64_t bytes) noexcept {
   const Change change = enter(device);
   if (change.word == nullptr) return;
   page_->devices[device].committed.fetch_sub(bytes, std::memory_order_seq_cst);
-  publish(device, leave(change, std::uint64_t{0} - bytes));
+  end(change, std::uint64_t{0} - bytes);
 }
 
-// Threads may overtake each other between adding up and writing: whoever finds the sum changed afterwards
-// writes again, so the last word is the right one. The change before must be visible to them first.
-void Account::publish_sum(unsigned device) noexcept {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  std::uint64_t bytes = own(device);
-  for (;;) {
-    Region::publish(*shown_, device, bytes, std::memory_order_seq_cst);
-    const std::uint64_t now = own(device);
-    if (now == bytes) return;
-    bytes = now;
-  }
-}
-
-// `word`: what the caller's word says. A process with one thread that allocates has no other, and nobody
-// overtakes it.
-void Account::publish(unsigned device, std::uint64_t word) noexcept {
-  if (shown_ == nullptr) return;
-  if (g_threads.load(std::memory_order_relaxed) != 1) return publish_sum(device);
-  const std::int64_t bytes = abi::held_bytes(word);
-  Region::publish(*shown_, device, bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0,
-                  std::memory_order_release);
+void Account::refund(unsigned device, std::uint64_t bytes) noexcept {
+  show(device, std::uint64_t{0} - bytes);
+  withdraw(device, bytes);
 }
 
 // A repairer needs microseconds. One that was killed leaves the gate up: then whoever waits takes over.

@@ -30,12 +30,24 @@ class Account {
 
   // Takes `bytes` on the container's device `device` when the container then holds no more than `limit` bytes
   // (0: no limit). Gives back what dead processes held before it refuses. Lock-free unless it refuses.
+  //
+  // Whoever admits also shows: show() tells the monitor's region once the bytes have a purpose. What goes
+  // back before that was never shown: withdraw().
   Verdict admit(unsigned device, std::uint64_t bytes, std::uint64_t limit) noexcept;
 
   // Takes `bytes` that exist already, even beyond the limit: the driver holds them whatever we say.
   void charge(unsigned device, std::uint64_t bytes) noexcept;
 
-  // Gives back what was admitted or charged before.
+  // Shows `bytes` that were admitted in the region. Before the program learns of the memory: so nobody takes
+  // back what is not shown yet.
+  void show(unsigned device, std::uint64_t bytes) noexcept {
+    if (shown_ != nullptr && bytes != 0) Region::add(*shown_, device, bytes);
+  }
+
+  // Gives back what was admitted and not shown.
+  void withdraw(unsigned device, std::uint64_t bytes) noexcept;
+
+  // Gives back what was admitted and shown, or charged.
   void refund(unsigned device, std::uint64_t bytes) noexcept;
 
   // Bytes the container holds on a device. Looks for dead processes now and then, so that what they held is
@@ -104,8 +116,8 @@ class Account {
     bool is_own;
   };
   Change enter(unsigned device) noexcept;
-  static void mark(Change& change) noexcept;
-  static std::uint64_t leave(const Change& change, std::uint64_t bytes) noexcept;
+  static void leave(const Change& change, std::uint64_t bytes) noexcept;
+  void end(const Change& change, std::uint64_t bytes) noexcept;
   bool try_commit(unsigned device, std::uint64_t bytes, std::uint64_t limit) noexcept;
   void wait_for_gate() noexcept;
   std::uint32_t sweep() noexcept;
@@ -115,8 +127,6 @@ class Account {
   void each_slot(Visit visit) const noexcept;
   std::uint32_t self() const noexcept;
   bool has_others() noexcept;
-  void publish(unsigned device, std::uint64_t word) noexcept;
-  void publish_sum(unsigned device) noexcept;
 
   abi::UsagePage* page_ = nullptr;
   int fd_ = 0;               // of the page's file, while there is a page
@@ -138,7 +148,7 @@ class Reservation {
   Reservation(Account& account, unsigned device, std::uint64_t bytes, Verdict verdict) noexcept
       : account_(&account), device_(device), bytes_(bytes), verdict_(verdict) {}
   ~Reservation() {
-    if (verdict_ == Verdict::admitted && bytes_ != 0) account_->refund(device_, bytes_);
+    if (verdict_ == Verdict::admitted && bytes_ != 0) account_->withdraw(device_, bytes_);
   }
   Reservation(const Reservation&) = delete;
   Reservation& operator=(const Reservation&) = delete;
@@ -152,7 +162,7 @@ class Reservation {
   // `limit`: then nothing changed.
   bool settle(std::uint64_t bytes, std::uint64_t limit) noexcept {
     if (bytes > bytes_ && account_->admit(device_, bytes - bytes_, limit) != Verdict::admitted) return false;
-    if (bytes < bytes_) account_->refund(device_, bytes_ - bytes);
+    if (bytes < bytes_) account_->withdraw(device_, bytes_ - bytes);
     bytes_ = bytes;
     return true;
   }
@@ -161,6 +171,7 @@ class Reservation {
   std::uint64_t commit() noexcept {
     const std::uint64_t kept = bytes_;
     bytes_ = 0;
+    account_->show(device_, kept);
     return kept;
   }
 

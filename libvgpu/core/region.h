@@ -37,12 +37,12 @@ class Region {
     return slot < abi::kRegionSlots ? &region_->slots[slot] : nullptr;
   }
 
-  // What that process holds on a device now. `order`: of the last store.
-  static void publish(abi::RegionSlot& slot, unsigned device, std::uint64_t bytes,
-                      std::memory_order order) noexcept {
+  // That process holds so much more on a device now, or less: `bytes` may be below 0. Additions, because
+  // threads overtake each other.
+  static void add(abi::RegionSlot& slot, unsigned device, std::uint64_t bytes) noexcept {
     abi::RegionUse& use = slot.used[device];
-    use.data_size.store(bytes, std::memory_order_relaxed);
-    use.total.store(bytes, order);
+    use.data_size.fetch_add(bytes, std::memory_order_relaxed);
+    use.total.fetch_add(bytes, std::memory_order_release);
   }
 
   // Empties the slots that have no owner on the usage page.

@@ -31,9 +31,15 @@ void settle_limit(CUlimit limit, std::uint64_t before, std::uint64_t now, Reserv
   // What a context has from the start is charged with it and stays.
   const std::uint64_t back = less < charged ? less : charged;
   g_process.account.refund(reservation.device(), back);
-  Reservation whole{g_process.account, reservation.device(), charged - back + reservation.commit(),
-                    Verdict::admitted};
-  if (whole.bytes() != 0) keep(Space::context, name, whole);
+  const Record record = {.bytes = charged - back + reservation.bytes(),
+                         .device = reservation.device(),
+                         .owner = current_context()};
+  if (record.bytes == 0) return;
+  if (g_process.records.insert(Space::context, name, record).stored) {
+    reservation.commit();
+  } else {
+    g_process.account.refund(record.device, charged - back);
+  }
 }
 
 }  // namespace

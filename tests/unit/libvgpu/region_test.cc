@@ -50,7 +50,8 @@ TEST_F(RegionTest, NewOneLooksAsTheMonitorExpects) {
 
 TEST_F(RegionTest, ShowsAProcessAndWhatItHolds) {
   region_.attach(3, 41, 4100);
-  Region::publish(*region_.slot(3), 1, 7 * kMiB, std::memory_order_release);
+  Region::add(*region_.slot(3), 1, 9 * kMiB);
+  Region::add(*region_.slot(3), 1, std::uint64_t{0} - 2 * kMiB);
   EXPECT_EQ(at<std::int32_t>(2'008'896), 4);
   EXPECT_EQ(at<std::int32_t>(slot_at(3)), 41);
   EXPECT_EQ(at<std::int32_t>(slot_at(3) + 4), 4100);
@@ -70,7 +71,7 @@ TEST_F(RegionTest, NamesDevicesOnce) {
 
 TEST_F(RegionTest, KeepsWhatOthersCountOn) {
   region_.attach(0, 41, 0);
-  Region::publish(*region_.slot(0), 0, kMiB, std::memory_order_release);
+  Region::add(*region_.slot(0), 0, kMiB);
   Region second;
   ASSERT_TRUE(second.open(path_.c_str(), settings_));
   EXPECT_EQ(at<std::uint64_t>(slot_at(0) + 8 + 32), kMiB);
@@ -92,7 +93,13 @@ TEST_F(RegionTest, FollowsTheAccount) {
   account.mirror_to(
       region_, [](void* flag) noexcept { *static_cast<bool*>(flag) = true; }, &first);
   EXPECT_TRUE(first);
-  ASSERT_EQ(account.admit(2, 5 * kMiB, 0), Verdict::admitted);
+  {
+    Reservation dropped(account, 2, 7 * kMiB, account.admit(2, 7 * kMiB, 0));
+    Reservation reservation(account, 2, 6 * kMiB, account.admit(2, 6 * kMiB, 0));
+    ASSERT_TRUE(reservation.settle(5 * kMiB, 0));
+    EXPECT_EQ(at<std::uint64_t>(slot_at(0) + 8 + 2 * 64 + 32), 0U) << "nothing has come of it yet";
+    reservation.commit();
+  }
   EXPECT_EQ(at<std::int32_t>(slot_at(0)), ::getpid());
   EXPECT_EQ(at<std::uint64_t>(slot_at(0) + 8 + 2 * 64 + 32), 5 * kMiB);
   account.refund(2, kMiB);

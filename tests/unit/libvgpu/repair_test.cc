@@ -4,7 +4,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include <atomic>
 #include <functional>
+#include <thread>
 #include <vector>
 
 #include "libvgpu/core/account.h"
@@ -247,6 +249,71 @@ TEST_F(RepairTest, AStoppedProcessInsideAChangeKeepsItsBytesAndDoesNotBlockForev
   stopped.kill();
   abi::repair(*page_, fd_, abi::kMaxSlots);
   EXPECT_EQ(committed(0), 0U);
+}
+
+TEST_F(RepairTest, CountingAgainLosesNoChangeOfOthers) {
+  std::atomic<bool> running{true};
+  std::vector<std::thread> threads;
+  Account account;
+  ASSERT_TRUE(account.open(path_.c_str(), 0));
+  for (unsigned t = 0; t < 6; ++t) {  // on words of their own, and on the shared one
+    threads.emplace_back([&] {
+      while (running.load()) {
+        if (account.admit(0, kMiB, 4 * kMiB) == Verdict::admitted) account.withdraw(0, kMiB);
+      }
+    });
+  }
+  for (int i = 0; i < 2'000; ++i) abi::repair_detail::recount(*page_, fd_, abi::kMaxSlots);
+  running.store(false);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(committed(0), 0U);
+  EXPECT_EQ(page_->gate.load(), 0U);
+}
+
+// A count in whose middle the processes of two slots do what the test says: the first one has been looked at
+// when the count waits for the second one's change to end.
+class Disturbed : public RepairTest {
+ protected:
+  template <typename Meanwhile>
+  void count_while(Meanwhile meanwhile) {
+    const auto hold = [](Account& account) { account.admit(0, 8 * kMiB, 0); };
+    Child first(path_, hold);
+    Child second(path_, hold);
+    ASSERT_TRUE(first.ready() && second.ready());
+    slot_of(second.pid()).held[0][0].fetch_add(abi::kHeldMark);
+    std::thread counting([&] { abi::repair_detail::recount(*page_, fd_, abi::kMaxSlots); });
+    while (page_->gate.load() == 0) std::this_thread::yield();
+    ::usleep(2'000);  // by then it waits
+    meanwhile(slot_of(first.pid()));
+    slot_of(second.pid()).held[0][0].fetch_sub(abi::kHeldMark);
+    ::usleep(5'000);  // by then it has counted the first slot, with a change under way
+    begun_->fetch_add(kMiB - abi::kHeldMark);
+    counting.join();
+  }
+  // The first half of a change: marked, and `committed` has it.
+  void begin(std::atomic<std::uint64_t>& word) {
+    begun_ = &word;
+    word.fetch_add(abi::kHeldMark);
+    page_->devices[0].committed.fetch_add(kMiB);
+    page_->stragglers.fetch_add(1);
+  }
+  std::atomic<std::uint64_t>* begun_ = nullptr;
+};
+
+TEST_F(Disturbed, AChangeThatIsInNoSlotYetIsNotLost) {
+  count_while([&](abi::UsageSlot& slot) { begin(slot.held[1][0]); });
+  EXPECT_EQ(committed(0), 17 * kMiB);
+}
+
+// `committed` is then what it was, and the slots are not.
+TEST_F(Disturbed, AChangeThatEndedBesideOneThatBeganIsNotCountedTwice) {
+  count_while([&](abi::UsageSlot& slot) {
+    begin(slot.held[1][0]);
+    page_->devices[0].committed.fetch_sub(kMiB);
+    page_->stragglers.fetch_add(1);
+    slot.held[2][0].fetch_sub(kMiB);
+  });
+  EXPECT_EQ(committed(0), 16 * kMiB);
 }
 
 TEST_F(RepairTest, EightProcessesKilledAtRandomLeaveNothing) {
