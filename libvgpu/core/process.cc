@@ -37,7 +37,6 @@ void after_fork_in_child() noexcept {
   g_process.starting.reset();
   g_process.account.forget();
   g_process.records.forget();
-  g_process.blocks.forget();
   g_process.physical.forget();
   forget_contexts();
   forget_stock();

@@ -4,7 +4,6 @@
 #include <atomic>
 
 #include "libvgpu/core/account.h"
-#include "libvgpu/core/blocks.h"
 #include "libvgpu/core/boards.h"
 #include "libvgpu/core/limits.h"
 #include "libvgpu/core/physical.h"
@@ -29,7 +28,6 @@ struct Process {
   Account account;
   Region region;  // open when HAMi's monitor may look for it
   Records records;
-  Blocks blocks;
   PhysicalMemory physical;
   SpinLock starting;
   abi::Board* board = nullptr;  // what the neighbours may know of us; nullptr: nobody asked

@@ -23,41 +23,36 @@ bool keep(Space space, std::uint64_t name, Reservation& reservation) noexcept {
 
 bool keep(Space space, std::uint64_t name, unsigned owner, Reservation& reservation) noexcept {
   const Record record = {.bytes = reservation.bytes(), .device = reservation.device(), .owner = owner};
-  bool stored = false;
-  const std::optional<Record> stale = g_process.records.insert(space, name, record, stored);
-  if (!stored) return false;
+  const Records::Inserted added = g_process.records.insert(space, name, record);
+  if (!added.stored) return false;
   reservation.commit();
-  if (stale) give_back(space, name, *stale);
+  if (added.stale) give_back(*added.stale);
   return true;
 }
 
-void give_back(Space space, std::uint64_t name, const Record& record) noexcept {
-  const bool is_small = space == Space::pointer && record.bytes < kSmallBelow;
-  const std::uint64_t bytes =
-      is_small ? static_cast<unsigned>(g_process.blocks.leave(name, record.bytes)) * kBlockBytes
-               : record.bytes;
-  if (bytes != 0) g_process.account.refund(record.device, bytes);
+// Meanwhile others may have come into its blocks, and paid for them, or have left. One that cannot be
+// remembered stays charged.
+void put_back(Space space, std::uint64_t name, const Record& record) noexcept {
+  const Records::Inserted added = g_process.records.insert(space, name, record);
+  if (!added.stored) return;
+  if (added.charge < record.charge) g_process.account.refund(record.device, record.charge - added.charge);
+  if (added.charge > record.charge) g_process.account.charge(record.device, added.charge - record.charge);
 }
 
-// The piece enters its block before its record can be found: whoever frees it finds both.
 bool keep_linear(std::uint64_t address, std::uint64_t bytes, unsigned owner,
                  Reservation& reservation) noexcept {
-  const unsigned device = reservation.device();
-  const bool is_small = bytes < kSmallBelow;
-  const int fresh = is_small ? g_process.blocks.enter(address, bytes) : 0;
-  if (fresh < 0) return false;
-  const std::uint64_t taken = is_small ? static_cast<unsigned>(fresh) * kBlockBytes : bytes;
-  const Record record = {.bytes = bytes, .device = device, .owner = owner};
-  bool stored = reservation.settle(taken, limit_of(device));
-  std::optional<Record> stale;
-  if (stored) stale = g_process.records.insert(Space::pointer, address, record, stored);
-  if (!stored) {
-    if (is_small) g_process.blocks.leave(address, bytes);
-    return false;
+  const Record record = {.bytes = bytes, .device = reservation.device(), .owner = owner};
+  const Records::Inserted added = g_process.records.insert(Space::pointer, address, record);
+  if (!added.stored) return false;
+  const bool fits = reservation.settle(added.charge, limit_of(record.device));
+  if (fits) {
+    reservation.commit();
+  } else if (const std::optional<Record> taken = g_process.records.take(Space::pointer, address)) {
+    // Others in its blocks count on our paying for them.
+    if (taken->charge < added.charge) g_process.account.charge(record.device, added.charge - taken->charge);
   }
-  reservation.commit();
-  if (stale) give_back(Space::pointer, address, *stale);
-  return true;
+  if (added.stale) give_back(*added.stale);
+  return fits;
 }
 
 }  // namespace hami::vgpu

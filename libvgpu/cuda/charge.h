@@ -11,9 +11,6 @@ namespace hami::vgpu {
 // What a program gets from everything that allocates while limits exist that cannot be held.
 inline constexpr CUresult kUnusable = CUDA_ERROR_OPERATING_SYSTEM;
 
-// Smaller requests share blocks; from here on whole blocks are taken.
-inline constexpr std::uint64_t kSmallBelow = kBlockBytes / 2;
-
 // Bytes that a request occupies: small ones a piece of a block in units of 512 bytes, others whole blocks.
 constexpr std::uint64_t granule(std::uint64_t bytes) noexcept {
   constexpr std::uint64_t kSmall = 512;
@@ -39,9 +36,13 @@ bool keep(Space space, std::uint64_t name, Reservation& reservation) noexcept;
 // The same for an object that ends with the context of number `owner`.
 bool keep(Space space, std::uint64_t name, unsigned owner, Reservation& reservation) noexcept;
 
-// An object is gone: gives back what its record stands for. A small piece gives its block only when nothing
-// else is left in it.
-void give_back(Space space, std::uint64_t name, const Record& record) noexcept;
+// An object is gone: gives back what it took.
+inline void give_back(const Record& record) noexcept {
+  if (record.charge != 0) g_process.account.refund(record.device, record.charge);
+}
+
+// An object that was taken out of the records lives on: puts it back.
+void put_back(Space space, std::uint64_t name, const Record& record) noexcept;
 
 // Frees an object through `call`: its record decides only what is given back, the driver decides the result,
 // also for objects that we have never seen.
@@ -53,10 +54,9 @@ CUresult release(Space space, std::uint64_t name, Call call) noexcept {
   const CUresult status = call();
   if (!record) return status;
   if (status == CUDA_SUCCESS) {
-    give_back(space, name, *record);
+    give_back(*record);
   } else {
-    bool stored = false;
-    g_process.records.insert(space, name, *record, stored);
+    put_back(space, name, *record);
   }
   return status;
 }
@@ -131,8 +131,8 @@ CUresult allocate_settled(Pointer* out, std::uint64_t bytes, Call call, Settled 
   if (mode() == Mode::unusable) return kUnusable;
   const Current now = current();
   if (now.device >= 0)
-    return allocate_on(static_cast<unsigned>(now.device), now.number, out, bytes, call, settled);
-  return now.status == CUDA_SUCCESS ? kUnusable : call();  // without a context the driver refuses itself
+    return allocate_on(static_cast<unsigned>(now.device), now.number(), out, bytes, call, settled);
+  return now.status() == CUDA_SUCCESS ? kUnusable : call();  // without a context the driver refuses itself
 }
 
 template <typename Pointer, typename Call>

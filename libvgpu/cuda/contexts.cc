@@ -95,13 +95,13 @@ Current current() noexcept {
   if (only >= 0 && driver<&CudaDriver::cuCtxGetCurrent>(&context) == CUDA_SUCCESS && context != nullptr) {
     if (const unsigned known = find(context)) [[likely]] {
       g_process.account.touch(static_cast<unsigned>(only));
-      return {only, known, CUDA_SUCCESS};
+      return {only, known};
     }
   }
-  Current found = {-1, 0, CUDA_SUCCESS};
-  found.device = current_device_index(found.status);
-  if (found.device >= 0) found.number = current_context();
-  return found;
+  CUresult status = CUDA_SUCCESS;
+  const int device = current_device_index(status);
+  if (device < 0) return {-1, static_cast<std::uint64_t>(status)};
+  return {device, current_context()};
 }
 
 unsigned note_context(CUcontext context, CUdevice primary_ordinal) noexcept {
@@ -140,7 +140,8 @@ Ending Ending::of_primary(CUdevice ordinal) noexcept {
 void Ending::done(bool is_gone) noexcept {
   for (unsigned i = 0; i < count_; ++i) {
     if (is_gone) {
-      g_process.records.take_owned(retired_[i].number, give_back);
+      g_process.records.take_owned(retired_[i].number,
+                                   [](Space, std::uint64_t, const Record& record) { give_back(record); });
       continue;
     }
     const LockGuard guard(g_changing);

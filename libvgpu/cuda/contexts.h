@@ -2,6 +2,8 @@
 // records of its objects carry.
 #pragma once
 
+#include <cstdint>
+
 #include "libvgpu/cuda/types.h"
 
 namespace hami::vgpu {
@@ -14,11 +16,16 @@ unsigned current_context() noexcept;
 // -1 when the program made it.
 unsigned note_context(CUcontext context, CUdevice primary_ordinal) noexcept;
 
-// The calling thread's current context, by one question to the driver in a process with one device.
+// The calling thread's current context, by one question to the driver in a process with one device. Two
+// words, so that it is returned in registers: every allocation asks.
 struct Current {
-  int device;       // the container's index; -1: none, or one that the container was not given
-  unsigned number;  // as current_context() says
-  CUresult status;  // of the driver, when it told no device
+  std::int64_t device;  // the container's index; -1: none, or one that the container was not given
+  std::uint64_t word;   // see below
+
+  // As current_context() says.
+  unsigned number() const noexcept { return static_cast<unsigned>(word); }
+  // What the driver said when it told no device.
+  CUresult status() const noexcept { return device < 0 ? static_cast<CUresult>(word) : CUDA_SUCCESS; }
 };
 Current current() noexcept;
 

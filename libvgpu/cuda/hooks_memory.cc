@@ -28,8 +28,7 @@ CUresult free_linear(std::uint64_t ptr, Call call) noexcept {
     g_pools.freed(*pooled);
     g_pools.settle_all(pooled->device);
   } else {
-    bool stored = false;
-    g_process.records.insert(Space::pooled, ptr, *pooled, stored);
+    g_process.records.insert(Space::pooled, ptr, *pooled);
   }
   return status;
 }

@@ -47,11 +47,10 @@ CUresult ordinal_of(CUstream stream, CUdevice& ordinal) noexcept {
 
 bool remember(Pool& pool, CUdeviceptr ptr, std::uint64_t bytes) noexcept {
   const Record record = {.bytes = granule(bytes), .device = pool.store.device, .owner = g_pools.number(pool)};
-  bool stored = false;
-  const std::optional<Record> stale = g_process.records.insert(Space::pooled, ptr, record, stored);
-  if (!stored) return false;
+  const Records::Inserted added = g_process.records.insert(Space::pooled, ptr, record);
+  if (!added.stored) return false;
   pool.live += record.bytes;
-  if (stale) pool.live -= stale->bytes < pool.live ? stale->bytes : pool.live;
+  if (added.stale) pool.live -= added.stale->bytes < pool.live ? added.stale->bytes : pool.live;
   return true;
 }
 
@@ -141,8 +140,7 @@ CUresult free_pooled(CUdeviceptr ptr, Call call) noexcept {
   if (status == CUDA_SUCCESS) {
     g_pools.freed(*record);
   } else {
-    bool stored = false;
-    g_process.records.insert(Space::pooled, ptr, *record, stored);
+    g_process.records.insert(Space::pooled, ptr, *record);
   }
   return status;
 }

@@ -14,9 +14,17 @@ namespace {
 class RecordsTest : public testing::Test {
  protected:
   void put(Space space, std::uint64_t name, std::uint64_t bytes, unsigned device = 0, unsigned owner = 0) {
-    bool stored = false;
-    records_->insert(space, name, Record{bytes, device, owner}, stored);
-    ASSERT_TRUE(stored);
+    ASSERT_TRUE(records_->insert(space, name, Record{bytes, device, owner}).stored);
+  }
+  // What an object of linear memory takes from the card when it comes, and what goes with it.
+  std::uint64_t enter(std::uint64_t address, std::uint64_t bytes) {
+    const Records::Inserted added = records_->insert(Space::pointer, address, Record{bytes});
+    EXPECT_TRUE(added.stored);
+    return added.charge;
+  }
+  std::uint64_t leave(std::uint64_t address) {
+    const std::optional<Record> record = records_->take(Space::pointer, address);
+    return record ? record->charge : 0;
   }
   std::unique_ptr<Records> records_ = std::make_unique<Records>();
 };
@@ -46,11 +54,89 @@ TEST_F(RecordsTest, EqualNumbersOfDifferentKindsAreDifferentObjects) {
 
 TEST_F(RecordsTest, AReusedNameReplacesAndTells) {
   put(Space::pointer, 42, 512);
-  bool stored = false;
-  const auto stale = records_->insert(Space::pointer, 42, Record{1024, 0, 0}, stored);
+  const auto stale = records_->insert(Space::pointer, 42, Record{1024}).stale;
   ASSERT_TRUE(stale);
   EXPECT_EQ(stale->bytes, 512U);
   EXPECT_EQ(records_->take(Space::pointer, 42)->bytes, 1024U);
+}
+
+constexpr std::uint64_t kAt = 0x7f00'0000'0000;
+
+TEST_F(RecordsTest, FirstPieceBringsTheBlockAndTheLastTakesItAlong) {
+  EXPECT_EQ(enter(kAt, 512), kBlockBytes);
+  EXPECT_EQ(enter(kAt + 512, 512), 0U);
+  EXPECT_EQ(leave(kAt), 0U);
+  EXPECT_EQ(leave(kAt + 512), kBlockBytes);
+}
+
+TEST_F(RecordsTest, PieceAcrossABorderIsInBothBlocks) {
+  EXPECT_EQ(enter(kAt + kBlockBytes - 512, 1024), 2 * kBlockBytes);
+  EXPECT_EQ(enter(kAt, 512), 0U);
+  EXPECT_EQ(leave(kAt + kBlockBytes - 512), kBlockBytes);
+  EXPECT_EQ(leave(kAt), kBlockBytes);
+}
+
+TEST_F(RecordsTest, PieceThatEndsAtTheBorderIsInOneBlock) {
+  EXPECT_EQ(enter(kAt + kBlockBytes - 512, 512), kBlockBytes);
+}
+
+TEST_F(RecordsTest, WholeBlocksAreCountedByTheirSize) {
+  EXPECT_EQ(enter(kAt, kSmallBelow), kSmallBelow);
+  EXPECT_EQ(enter(kAt + kSmallBelow, 512), kBlockBytes) << "nothing small is in that block yet";
+  EXPECT_EQ(leave(kAt), kSmallBelow);
+}
+
+TEST_F(RecordsTest, AReusedNameOfAPieceLeavesItsBlock) {
+  EXPECT_EQ(enter(kAt + kBlockBytes - 512, 1024), 2 * kBlockBytes);
+  const Records::Inserted added = records_->insert(Space::pointer, kAt + kBlockBytes - 512, Record{512});
+  ASSERT_TRUE(added.stale);
+  EXPECT_EQ(added.stale->charge + 0, 2 * kBlockBytes);
+  EXPECT_EQ(added.charge, kBlockBytes);
+  EXPECT_EQ(leave(kAt + kBlockBytes - 512), kBlockBytes);
+}
+
+TEST_F(RecordsTest, BlocksAgreeWithAModelOverManyOperations) {
+  std::unordered_map<std::uint64_t, std::uint64_t> pieces;  // address to bytes
+  std::unordered_map<std::uint64_t, unsigned> blocks;
+  std::uint64_t charged = 0;
+  std::mt19937_64 random(11);
+  const auto visit = [&](std::uint64_t address, std::uint64_t bytes, int change) {
+    for (std::uint64_t b = address / kBlockBytes; b <= (address + bytes - 1) / kBlockBytes; ++b) {
+      if ((blocks[b] += static_cast<unsigned>(change)) == 0) blocks.erase(b);
+    }
+  };
+  for (int i = 0; i < 200'000; ++i) {
+    const std::uint64_t address = kAt + random() % 8'000 * 1024;  // in sixteen blocks
+    const auto known = pieces.find(address);
+    if (known == pieces.end()) {
+      const std::uint64_t bytes = (random() % 4 + 1) * 512;  // may lie across a border
+      charged += enter(address, bytes);
+      pieces[address] = bytes;
+      visit(address, bytes, 1);
+    } else {
+      charged -= leave(address);
+      visit(address, known->second, -1);
+      pieces.erase(known);
+    }
+    ASSERT_EQ(charged, blocks.size() * kBlockBytes);
+  }
+}
+
+TEST_F(RecordsTest, AnOwnersPiecesTakeTheirBlocksAlong) {
+  std::uint64_t charged = 0;
+  for (std::uint64_t i = 0; i < 20'000; ++i) {
+    charged +=
+        records_->insert(Space::pointer, kAt + i * 1536, Record{1536, 0, 1 + static_cast<unsigned>(i % 2)})
+            .charge;
+  }
+  EXPECT_EQ(charged, (20'000 * 1536 + kBlockBytes - 1) / kBlockBytes * kBlockBytes);
+  static std::uint64_t freed;
+  freed = 0;
+  const auto visit = [](Space, std::uint64_t, const Record& record) { freed += record.charge; };
+  records_->take_owned(1, visit);
+  EXPECT_LE(freed, kBlockBytes) << "the other owner's pieces are in almost all";
+  records_->take_owned(2, visit);
+  EXPECT_EQ(freed, charged);
 }
 
 TEST_F(RecordsTest, AgreesWithAMapOverManyOperations) {
@@ -101,8 +187,7 @@ TEST_F(RecordsTest, ThreadsDoNotDisturbEachOther) {
     threads.emplace_back([&, t] {
       for (int round = 0; round < 20; ++round) {
         for (std::uint64_t i = 1; i <= 500; ++i) {
-          bool stored = false;
-          records_->insert(Space::pointer, (t << 40U) + i * 512, Record{i * 512, 0, 0}, stored);
+          records_->insert(Space::pointer, (t << 40U) + i * 512, Record{i * 512});
         }
         for (std::uint64_t i = 1; i <= 500; ++i) {
           const auto record = records_->take(Space::pointer, (t << 40U) + i * 512);
