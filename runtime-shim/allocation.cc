@@ -57,6 +57,7 @@ VendorRequest understood(VendorRequest request, const VendorNode& node) {
   request.memory.reset();
   request.cores.reset();
   request.core_parts.reset();
+  request.size.reset();
   request.memory_of.clear();
   request.cores_of.clear();
   request.memory_percent = {Percent{100}, request.origin()};
@@ -67,18 +68,21 @@ VendorRequest understood(VendorRequest request, const VendorNode& node) {
 class Placer {
  public:
   Placer(VendorRequest request, const VendorNode& node, const std::vector<state::Lease>& leases,
-         const Policy& policy, Placement placement, bool mutex, std::optional<vendors::Mode> mode)
+         const Policy& policy, Placement placement, bool mutex, std::optional<vendors::Mode> mode,
+         std::string recorded_mode)
       : request_(understood(std::move(request), node)),
         node_(node),
         policy_(policy),
         placement_(placement),
         mutex_(mutex),
         mode_(mode),
+        recorded_mode_(std::move(recorded_mode)),
         uses_(device_uses(node.recipe, node.inventory, leases, policy)) {}
 
   Result<VendorAllocation> place() {
     VendorAllocation allocation{request_.vendor, {}};
     if (request_.decided) return place_decided();
+    HAMI_CHECK(check_cores());
     if (request_.selector && request_.selector->value.kind == Selector::Kind::none) return allocation;
     HAMI_TRY(auto chosen, choose());
     std::sort(chosen.begin(), chosen.end());
@@ -88,6 +92,17 @@ class Placer {
   }
 
  private:
+  // Where only some modes divide the compute.
+  Result<> check_cores() const {
+    if (!node_.recipe.slice.refuses_cores || !request_.cores || gives_whole_devices()) return {};
+    const auto& modes = node_.recipe.resources.mode;
+    return fail(Errc::invalid_request,
+                text::cat({request_.cores->origin, " asks for a part of the cores, which ", request_.vendor,
+                           " devices give in mode hami-core only"}),
+                text::cat({"remove it", modes.empty() ? "" : ", or add the annotation ",
+                           modes.empty() ? "" : modes.front(), modes.empty() ? "" : ": hami-core"}));
+  }
+
   Result<> check_single(const VendorAllocation& allocation) const {
     const bool has_slice = std::any_of(allocation.grants.begin(), allocation.grants.end(),
                                        [](const Grant& grant) { return grant.is_slice(); });
@@ -106,17 +121,12 @@ class Placer {
                         ? demand_on_whole(uses_[device], request_, position, devices()[device])
                         : demand_on(uses_[device], request_, position, mutex_, policy_, node_.recipe.slice,
                                     devices()[device]);
-    demand.mode = mode_text();
+    demand.mode = recorded_mode_;
     return demand;
   }
 
   [[nodiscard]] bool gives_whole_devices() const {
     return mode_ == vendors::Mode::mig || mode_ == vendors::Mode::none;
-  }
-
-  // As leases record it.
-  [[nodiscard]] std::string mode_text() const {
-    return !mode_ || node_.recipe.is_usual(*mode_) ? "" : std::string(to_text(*mode_));
   }
 
   // Partitions are for one mode, and only for that.
@@ -158,7 +168,7 @@ class Placer {
 
   [[nodiscard]] Demand given_demand(const Given& given, const Device& device, std::uint32_t parts) const {
     Demand demand;
-    demand.mode = mode_text();
+    demand.mode = recorded_mode_;
     demand.memory = given.memory.value_or(device.memory);
     demand.cores = given.cores;
     // All of the card needs no limit; more than it has is overcommitted and needs one.
@@ -395,6 +405,7 @@ class Placer {
   Placement placement_;
   bool mutex_;
   std::optional<vendors::Mode> mode_;
+  std::string recorded_mode_;  // as leases have it
   std::vector<DeviceUse> uses_;
 };
 
@@ -413,11 +424,15 @@ Result<VendorAllocation> place_vendor(const Request& request, const VendorReques
                                       const VendorNode& node, const std::vector<state::Lease>& leases,
                                       const Policy& policy) {
   const Placement placement = request.placement ? request.placement->value : policy.placement;
-  if (!vendor.modes) return Placer(vendor, node, leases, policy, placement, request.exclusive, {}).place();
+  if (!vendor.modes)
+    return Placer(vendor, node, leases, policy, placement, request.exclusive, {}, {}).place();
   std::optional<Error> refused;
   for (const vendors::Mode mode : vendor.modes->value) {
     const VendorNode chosen = in_mode(node, mode);
-    auto placed = Placer(vendor, chosen, leases, policy, placement, request.exclusive, mode).place();
+    std::string recorded = node.recipe.is_usual(mode) ? std::string() : std::string(to_text(mode));
+    auto placed =
+        Placer(vendor, chosen, leases, policy, placement, request.exclusive, mode, std::move(recorded))
+            .place();
     if (placed) return placed;
     if (!refused) refused = std::move(placed).error();
   }

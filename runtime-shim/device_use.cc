@@ -50,6 +50,7 @@ std::optional<Percent> named_cores(const VendorRequest& request, std::uint32_t p
 // Without a word about cores: is the whole device meant?
 bool means_whole_device(const VendorRequest& request, bool memory_named, const Policy& policy) {
   if (request.memory_percent) return request.memory_percent->value.value == 100;
+  if (request.size) return false;
   return !memory_named && policy.default_memory.value == 0 && policy.default_cores.value == 0;
 }
 
@@ -100,19 +101,33 @@ Fitted fit_tier(Bytes memory, Bytes capacity, const vendors::SliceRules& rules) 
   return tier == end ? Fitted{} : Fitted{*tier, {}, {}};
 }
 
-Fitted fit(Bytes memory, const DeviceUse& use, const vendors::SliceRules& rules,
-           const vendors::Device& device) {
-  if (!rules.templates.empty()) {
-    const Fitted whole{std::nullopt, {}, memory > use.capacity ? "not enough memory" : ""};
-    const vendors::SliceTemplate* best = nullptr;
-    for (const auto& entry : rules.templates) {
-      const bool fits =
-          entry.memory >= memory && vendors::template_of(rules, device, entry.memory) != nullptr;
-      if (fits && (best == nullptr || entry.memory < best->memory))
-        best = vendors::template_of(rules, device, entry.memory);
-    }
-    return best == nullptr ? whole : Fitted{best->memory, best->cores, {}};
+// The smallest of the vendor's templates that has what is asked for; the whole device when none has.
+Fitted fit_template(std::optional<Bytes> memory, Percent cores, const DeviceUse& use,
+                    const vendors::SliceRules& rules, const vendors::Device& device) {
+  const vendors::SliceTemplate* best = nullptr;
+  for (const auto& entry : rules.templates) {
+    const bool fits = entry.memory >= memory.value_or(Bytes{}) && entry.cores >= cores &&
+                      vendors::template_of(rules, device, entry.memory) != nullptr;
+    if (fits && (best == nullptr || entry.memory < best->memory))
+      best = vendors::template_of(rules, device, entry.memory);
   }
+  if (best != nullptr) return {best->memory, best->cores, {}};
+  return {std::nullopt, {}, memory && *memory > use.capacity ? "not enough memory" : ""};
+}
+
+// The template that the request names by its number.
+Fitted fit_size(const Stated<std::uint32_t>& size, const vendors::SliceRules& rules,
+                const vendors::Device& device) {
+  std::vector<std::string> known;
+  for (const auto& entry : rules.templates) {
+    if (entry.size == 0 || vendors::template_of(rules, device, entry.memory) == nullptr) continue;
+    if (entry.size == size.value) return {entry.memory, entry.cores, {}};
+    known.push_back(text::number(entry.size));
+  }
+  return {std::nullopt, {}, text::cat({"its sizes are ", known.empty() ? "none" : text::join(known, ", ")})};
+}
+
+Fitted fit(Bytes memory, const DeviceUse& use, const vendors::SliceRules& rules) {
   if (!rules.memory_tiers.empty()) return fit_tier(memory, use.capacity, rules);
   return fit_unit(memory, rules);
 }
@@ -182,8 +197,12 @@ Demand demand_on(const DeviceUse& use, const VendorRequest& request, std::uint32
   if (!memory && !request.memory_percent && policy.default_memory.value != 0) {
     memory = std::min(policy.default_memory, use.capacity);
   }
-  if (memory) {
-    const Fitted fitted = fit(*memory, use, rules, device);
+  const bool by_template =
+      !rules.templates.empty() && (memory || (cores && cores->value < 100 && use.capacity.value != 0));
+  if (memory || by_template || request.size) {
+    const Fitted fitted = request.size  ? fit_size(*request.size, rules, device)
+                          : by_template ? fit_template(memory, cores.value_or(Percent{}), use, rules, device)
+                                        : fit(*memory, use, rules);
     demand.problem = fitted.problem;
     memory = fitted.memory;
     if (fitted.cores.value != 0) cores = fitted.cores;

@@ -9,6 +9,7 @@
 #include "oci-config/base/files.h"
 #include "oci-config/base/owner.h"
 #include "oci-config/base/text.h"
+#include "runtime-shim/plugin_mounts.h"
 #include "runtime-shim/state/boards.h"
 #include "vendors/render.h"
 
@@ -20,6 +21,10 @@ constexpr const char* kHookName = "hami-hook";
 // Never empty: a createContainer hook without variables gets the image's under runc.
 constexpr const char* kHookPath = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr int kHookSeconds = 30;
+constexpr const char* kNoGlibc =
+    "the image has no 64-bit glibc, so the limits of a slice cannot be held in it";
+constexpr const char* kAllowUnenforced =
+    "ask for whole devices, or set [policy] unenforced = \"allow\" in /etc/hami/config.toml";
 
 bool is_executable(const std::string& path) {
   struct stat info {};
@@ -84,15 +89,14 @@ Result<bool> is_enforced(const VendorRequest& request, const VendorAllocation& a
   } else if (recipe.slice.mechanism == vendors::SliceMechanism::vendor) {
     return false;
   } else if (!image.has_glibc) {
-    why = "the image has no 64-bit glibc, so the limits of a slice cannot be held in it";
+    why = kNoGlibc;
   } else if (request.uncontrolled) {
     why = text::cat({request.uncontrolled->origin, " asks to leave the slice without control"});
   } else {
     return true;
   }
   if (policy.unenforced == Unenforced::allow) return false;
-  return fail(Errc::denied, text::cat({request.origin(), ": ", why}),
-              "ask for whole devices, or set [policy] unenforced = \"allow\" in /etc/hami/config.toml");
+  return fail(Errc::denied, text::cat({request.origin(), ": ", why}), kAllowUnenforced);
 }
 
 Result<> add_slice_devices(const VendorAllocation& allocation, abi::SliceFile& slice) {
@@ -131,21 +135,15 @@ oci::Mount bind(const std::string& source, const char* destination, std::vector<
   return {destination, source, "bind", std::move(options)};
 }
 
-// The image's lines, then ours, each once.
-std::string preload_text(const std::string& image_lines) {
+// The image's lines, then these, each once.
+std::string preload_text(const std::string& image_lines, const std::vector<std::string>& libraries) {
   std::string out;
   for (const std::string_view line : text::split(image_lines, '\n')) {
-    if (!line.empty() && text::trim(line) != abi::kLibraryPath) out += text::cat({line, "\n"});
+    const bool ours = std::find(libraries.begin(), libraries.end(), text::trim(line)) != libraries.end();
+    if (!line.empty() && !ours) out += text::cat({line, "\n"});
   }
-  return out + abi::kLibraryPath + "\n";
-}
-
-// HAMi's device plugin and its neighbours mount a library and a preload file of their own in these places.
-bool is_device_plugins(const oci::Mount& mount) {
-  const std::string_view name = files::base_name(mount.source);
-  if (mount.destination == abi::kLibraryPath) return name.substr(0, 10) == "libvgpu.so";
-  if (mount.destination != "/etc/ld.so.preload") return false;
-  return name == "ld.so.preload" || mount.source.find("/volume-subpaths/") != std::string::npos;
+  for (const std::string& library : libraries) out += library + "\n";
+  return out;
 }
 
 // Its own board to write, and to read those of all containers on its cards.
@@ -160,19 +158,24 @@ void add_board(const Container& container, const Config& config, Plan& plan) {
   }
 }
 
-void add_preload(const Container& container, const Config& config, Plan& plan) {
+// One file for all libraries that programs of the container load first.
+void add_preload(const Container& container, Plan& plan) {
+  std::vector<std::string> libraries = plan.vendor_preload;
+  if (plan.slice) libraries.emplace_back(abi::kLibraryPath);
+  plan.preload = preload_text(container.image.preload, libraries);
+  for (const oci::Mount& mount : container.view.mounts) {
+    if (is_replaced_plugin_mount(mount)) plan.edits.drop_mounts.push_back(mount);
+  }
+  plan.edits.mounts.push_back(bind(container.dir + "/ld.so.preload", "/etc/ld.so.preload", {"ro", "noexec"}));
+}
+
+void add_slice(const Container& container, const Config& config, Plan& plan) {
   container.key.copy(plan.slice->container_key, sizeof plan.slice->container_key - 1);
   abi::seal(*plan.slice);
-  plan.preload = preload_text(container.image.preload);
-  for (const oci::Mount& mount : container.view.mounts) {
-    if (is_device_plugins(mount)) plan.edits.drop_mounts.push_back(mount);
-  }
   const std::string& dir = container.dir;
   plan.edits.mounts.push_back(bind(config.paths.libvgpu, abi::kLibraryPath, {"ro"}));
   plan.edits.mounts.push_back(bind(dir + "/slice", abi::kSlicePath, {"ro", "noexec"}));
   plan.edits.mounts.push_back(bind(dir + "/usage", abi::kUsagePath, {"rw", "noexec"}));
-  plan.edits.mounts.push_back(bind(dir + "/ld.so.preload", "/etc/ld.so.preload", {"ro", "noexec"}));
-  if (config.policy.card_boards) add_board(container, config, plan);
 }
 
 oci::HookEdit hook(oci::HookStage stage, const Config& config, std::vector<std::string> args) {
@@ -242,6 +245,18 @@ void add_files(std::vector<vendors::ContainerFile> files, const Container& conta
   }
 }
 
+// What the vendor's own libraries hold, they hold only where they are loaded.
+Result<> add_vendor_preload(const VendorRequest& request, std::vector<std::string> libraries,
+                            const Image& image, const Policy& policy, Plan& plan) {
+  if (libraries.empty()) return {};
+  if (image.has_glibc) {
+    plan.vendor_preload.insert(plan.vendor_preload.end(), libraries.begin(), libraries.end());
+    return {};
+  }
+  if (policy.unenforced == Unenforced::allow) return {};
+  return fail(Errc::denied, text::cat({request.origin(), ": ", kNoGlibc}), kAllowUnenforced);
+}
+
 Result<> add_vendor(const VendorRequest& request, const VendorAllocation& allocation, const VendorNode& node,
                     const Container& container, const Policy& policy, Plan& plan) {
   HAMI_TRY(const auto capabilities,
@@ -260,6 +275,7 @@ Result<> add_vendor(const VendorRequest& request, const VendorAllocation& alloca
   HAMI_CHECK(oci::merge(plan.edits, std::move(rendered.edits)));
   append(plan.hook, rendered.plan);
   add_files(std::move(rendered.files), container, plan);
+  HAMI_CHECK(add_vendor_preload(request, std::move(rendered.preload), container.image, policy, plan));
   HAMI_TRY(const bool enforced, is_enforced(request, allocation, node.recipe, container.image, policy,
                                             rendered.kernel_holds_memory));
   if (!enforced) return {};
@@ -292,8 +308,10 @@ Result<Plan> make_plan(const Request& request, const Allocation& allocation,
   }
   if (plan.slice) {
     HAMI_CHECK(require_library(config.paths.libvgpu));
-    add_preload(container, config, plan);
+    add_slice(container, config, plan);
   }
+  if (plan.slice || !plan.vendor_preload.empty()) add_preload(container, plan);
+  if (plan.slice && config.policy.card_boards) add_board(container, config, plan);
   HAMI_CHECK(require_file(config.paths.hook, is_executable(config.paths.hook), "hook"));
   add_hooks(container, config, plan);
   for (const auto& [name, value] : request.silenced) {
@@ -301,6 +319,7 @@ Result<Plan> make_plan(const Request& request, const Allocation& allocation,
     silence.env.push_back({name, value, oci::EnvEdit::Op::set});
     HAMI_CHECK(oci::merge(plan.edits, std::move(silence)));
   }
+  uncover_plugin_libraries(container.view, plan.edits);
   plan.edits.annotations[kAllocatedAnnotation] = describe(allocation);
   HAMI_CHECK(oci::validate(plan.edits));
   return plan;

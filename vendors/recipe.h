@@ -305,6 +305,7 @@ struct Block {
   std::vector<ProcOverrideRule> proc_overrides;
   std::vector<EnvRule> env;
   std::vector<FileRule> files;
+  std::vector<std::string> preload;  // container paths of libraries that every program loads first
   std::vector<RefuseRule> refuse;
   friend bool operator==(const Block&, const Block&) = default;
 };
@@ -340,6 +341,7 @@ struct SliceTemplate {
   Bytes memory;
   Percent cores;
   std::vector<std::string> models;  // exact models that have it; empty: all
+  std::uint32_t size = 0;           // what a request for this very size says; 0: it has no such number
   friend bool operator==(const SliceTemplate&, const SliceTemplate&) = default;
 };
 
@@ -385,7 +387,8 @@ struct SliceRules {
   Rounding rounding = Rounding::up;   // of limits that are not
   std::vector<Bytes> memory_tiers;    // ascending; limits are one of these
   std::vector<SliceTemplate> templates;
-  Percent default_cores;  // of a request that names only memory
+  Percent default_cores;       // of a request that names only memory
+  bool refuses_cores = false;  // a request may not name a part of the compute
   // The device has so many equal parts of compute, and a slice has some of them for itself; 0: percent. The
   // field of the device that says how many counts before the number.
   std::uint32_t core_steps = 0;
@@ -404,6 +407,10 @@ struct MemoryResource {
   std::vector<std::string> names;
   Bytes unit = Bytes::mib(1);  // what 1 means
   bool suffix = false;         // "16Gi" is understood too
+  // Numbers above `large_above` are in this unit instead, 0: there are none. Without a bound it is twice the
+  // largest template.
+  Bytes large_unit{};
+  std::uint32_t large_above = 0;
   friend bool operator==(const MemoryResource&, const MemoryResource&) = default;
 };
 
@@ -411,6 +418,7 @@ struct CoresResource {
   std::vector<std::string> names;
   std::uint32_t whole = 100;  // the amount that means the whole device
   bool parts = false;         // amounts are numbers of the device's parts of compute (SliceRules::core_steps)
+  bool devices = false;       // from `whole` on, amounts are multiples of it and numbers of whole devices
   friend bool operator==(const CoresResource&, const CoresResource&) = default;
 };
 
@@ -426,9 +434,9 @@ struct LimitVariables {
   friend bool operator==(const LimitVariables&, const LimitVariables&) = default;
 };
 
-// Resource names that mean one model of device only.
+// Resource names that mean one model of device only, or further names with units of their own.
 struct ModelResources {
-  std::string model;  // Device::model, exactly
+  std::string model;  // Device::model, exactly; empty: any
   std::vector<std::string> count;
   MemoryResource memory;
   CoresResource cores;
@@ -444,6 +452,7 @@ struct Resources {
   MemoryResource memory;
   std::vector<std::string> memory_percentage;
   CoresResource cores;
+  std::vector<std::string> size;  // a number that stands for a template: SliceTemplate::size
   std::vector<std::string> priority;
   std::vector<std::string> use_uuid;
   std::vector<std::string> nouse_uuid;

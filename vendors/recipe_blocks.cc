@@ -81,6 +81,7 @@ void Decoder::block(const yaml::Node& node, const Recipe& recipe, Block& out) {
            }},
           {"env", [&](const auto& n) { each(n, out.env, [&](const auto& i, auto& o) { env(i, o); }); }},
           {"file", [&](const auto& n) { each(n, out.files, [&](const auto& i, auto& o) { file(i, o); }); }},
+          {"preload", [&](const auto& n) { templates(n, out.preload, block_scope_, Use::container_path); }},
           {"refuse",
            [&](const auto& n) { each(n, out.refuse, [&](const auto& i, auto& o) { refusal(i, o); }); }},
           {"certainty", [&](const auto& n) { certainty(n, out.certainty); }},

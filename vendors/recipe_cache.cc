@@ -21,7 +21,7 @@ namespace hami::vendors {
 namespace {
 
 // Changes with every change of a type below.
-constexpr std::string_view kFormat = "hami recipes 5\n";
+constexpr std::string_view kFormat = "hami recipes 6\n";
 constexpr std::size_t kMaxCacheBytes = 16U << 20U;
 constexpr std::uint32_t kMaxItems = 100'000;
 // A file changed twice within the clock's tick keeps its stamp, so what is this fresh is not kept. Seconds.
@@ -265,7 +265,7 @@ void members(A& a, RefuseRule& v) {
 template <typename A>
 void members(A& a, Block& v) {
   a(v.id, v.for_each, v.when, v.certainty, v.needs_node, v.device_nodes, v.mounts, v.libraries, v.binaries,
-    v.firmware, v.configs, v.symlinks, v.proc_overrides, v.env, v.files, v.refuse);
+    v.firmware, v.configs, v.symlinks, v.proc_overrides, v.env, v.files, v.preload, v.refuse);
 }
 template <typename A>
 void members(A& a, SearchPaths& v) {
@@ -277,7 +277,7 @@ void members(A& a, Neutralize& v) {
 }
 template <typename A>
 void members(A& a, SliceTemplate& v) {
-  a(v.name, v.memory, v.cores, v.models);
+  a(v.name, v.memory, v.cores, v.models, v.size);
 }
 template <typename A>
 void members(A& a, DriverCall& v) {
@@ -290,16 +290,16 @@ void members(A& a, SubdeviceRules& v) {
 template <typename A>
 void members(A& a, SliceRules& v) {
   a(v.mechanism, v.enforced, v.memory_unit, v.rounding, v.memory_tiers, v.templates, v.default_cores,
-    v.core_steps, v.core_steps_field, v.max_per_device, v.several, v.equal_sizes, v.disable_env,
-    v.kernel_memory, v.subdevice);
+    v.refuses_cores, v.core_steps, v.core_steps_field, v.max_per_device, v.several, v.equal_sizes,
+    v.disable_env, v.kernel_memory, v.subdevice);
 }
 template <typename A>
 void members(A& a, MemoryResource& v) {
-  a(v.names, v.unit, v.suffix);
+  a(v.names, v.unit, v.suffix, v.large_unit, v.large_above);
 }
 template <typename A>
 void members(A& a, CoresResource& v) {
-  a(v.names, v.whole, v.parts);
+  a(v.names, v.whole, v.parts, v.devices);
 }
 template <typename A>
 void members(A& a, ModelResources& v) {
@@ -311,7 +311,7 @@ void members(A& a, LimitVariables& v) {
 }
 template <typename A>
 void members(A& a, Resources& v) {
-  a(v.count, v.memory, v.memory_percentage, v.cores, v.priority, v.use_uuid, v.nouse_uuid, v.use_type,
+  a(v.count, v.memory, v.memory_percentage, v.cores, v.size, v.priority, v.use_uuid, v.nouse_uuid, v.use_type,
     v.nouse_type, v.mode, v.models, v.limit_env);
 }
 template <typename A>

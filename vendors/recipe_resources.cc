@@ -42,6 +42,7 @@ void Decoder::slice_templates(const yaml::Node& node, std::vector<SliceTemplate>
     object(item, {{"name", [&](const auto& v) { word(v, entry.name); }, required},
                   {"memory", [&](const auto& v) { bytes(v, entry.memory); }, required},
                   {"cores", [&](const auto& v) { percent(v, entry.cores); }},
+                  {"size", [&](const auto& v) { number(v, entry.size, 1024); }},
                   {"model", [&](const auto& v) { strings(v, entry.models); }}});
   });
 }
@@ -143,6 +144,7 @@ void Decoder::slice(const yaml::Node& node, const Recipe& recipe, SliceRules& ou
                         refuse(n.at, "the tiers must ascend");
                     }},
                    {"templates", [&](const auto& n) { slice_templates(n, out.templates); }},
+                   {"refuseCores", [&](const auto& n) { boolean(n, out.refuses_cores); }},
                    {"defaultCores", [&](const auto& n) { percent(n, out.default_cores); }},
                    {"coreSteps", [&](const auto& n) { number(n, out.core_steps, 128); }},
                    {"coreStepsField", [&](const auto& n) { word(n, out.core_steps_field); }},
@@ -185,21 +187,24 @@ void Decoder::support(const yaml::Node& node, std::map<std::string, Certainty>& 
 void Decoder::memory_resource(const yaml::Node& node, MemoryResource& out) {
   object(node, {{"name", [&](const auto& v) { words(v, out.names); }, required},
                 {"unit", [&](const auto& v) { bytes(v, out.unit); }, required},
-                {"suffix", [&](const auto& v) { boolean(v, out.suffix); }}});
+                {"suffix", [&](const auto& v) { boolean(v, out.suffix); }},
+                {"largeUnit", [&](const auto& v) { bytes(v, out.large_unit); }},
+                {"largeAbove", [&](const auto& v) { number(v, out.large_above, UINT32_MAX); }}});
 }
 
 void Decoder::cores_resource(const yaml::Node& node, CoresResource& out) {
   object(node, {{"name", [&](const auto& v) { words(v, out.names); }, required},
                 {"whole", [&](const auto& v) { number(v, out.whole, 100'000); }},
-                {"parts", [&](const auto& v) { boolean(v, out.parts); }}});
+                {"parts", [&](const auto& v) { boolean(v, out.parts); }},
+                {"devices", [&](const auto& v) { boolean(v, out.devices); }}});
   if (!error_ && out.whole == 0) refuse(node.at, "whole must not be 0");
 }
 
 void Decoder::models(const yaml::Node& node, std::vector<ModelResources>& out) {
   out.clear();
   each(node, out, [this](const auto& item, ModelResources& entry) {
-    object(item, {{"model", [&](const auto& v) { string(v, entry.model); }, required},
-                  {"count", [&](const auto& v) { words(v, entry.count); }, required},
+    object(item, {{"model", [&](const auto& v) { string(v, entry.model); }},
+                  {"count", [&](const auto& v) { words(v, entry.count); }},
                   {"memory", [&](const auto& v) { memory_resource(v, entry.memory); }},
                   {"cores", [&](const auto& v) { cores_resource(v, entry.cores); }},
                   {"group", [&](const auto& v) { number(v, entry.group, 16); }}});
@@ -220,6 +225,7 @@ void Decoder::resources(const yaml::Node& node, Resources& out) {
                    names("memoryPercentage", out.memory_percentage),
                    {"cores", [&](const auto& n) { cores_resource(n, out.cores); }},
                    {"models", [&](const auto& n) { models(n, out.models); }},
+                   names("size", out.size),
                    names("priority", out.priority),
                    names("useUuid", out.use_uuid),
                    names("nouseUuid", out.nouse_uuid),

@@ -154,6 +154,10 @@ Result<> Renderer::edits(const Block& block) {
   HAMI_CHECK(all(block.symlinks, &Renderer::symlink));  // after libraries: it may depend on one
   HAMI_CHECK(all(block.proc_overrides, &Renderer::proc_override));
   HAMI_CHECK(all(block.files, &Renderer::file));
+  for (const auto& path : block.preload) {
+    HAMI_TRY(auto library, expand(path, conditions_.variables));
+    add_once(out_.preload, std::move(library));
+  }
   return all(block.env, &Renderer::env);
 }
 

@@ -49,6 +49,8 @@ struct Rendered {
   oci::ContainerEdits edits;
   std::vector<ContainerFile> files;   // the caller writes them and binds them read-only
   std::vector<std::string> replaced;  // places in the container whose own mounts give way to ours
+  std::vector<std::string>
+      preload;  // libraries of the vendor that every program of the container loads first
   HookPlan plan;
   bool kernel_holds_memory = false;  // every limit of memory is in edits.unified
   std::vector<std::string> skipped;  // optional things this node lacks, for logs and `explain`

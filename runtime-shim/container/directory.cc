@@ -51,8 +51,7 @@ Result<> write_usage_page(int dir, const abi::SliceFile& slice) {
 Result<> write_slice(int dir, const Plan& plan) {
   const std::string_view bytes(reinterpret_cast<const char*>(&*plan.slice), sizeof(abi::SliceFile));
   HAMI_CHECK(write_file(dir, "slice", bytes, 0644));
-  HAMI_CHECK(write_usage_page(dir, *plan.slice));
-  return write_file(dir, "ld.so.preload", plan.preload, 0644);
+  return write_usage_page(dir, *plan.slice);
 }
 
 Result<> give_to_group(int fd, std::string_view name, gid_t group, mode_t mode) {
@@ -98,6 +97,7 @@ Result<> write_container_dir(const Plan& plan, const std::string& dir, std::opti
   if (!fd) return fail_errno("open", dir);
   const auto fill = [&]() -> Result<> {
     if (plan.slice) HAMI_CHECK(write_slice(fd.get(), plan));
+    if (!plan.preload.empty()) HAMI_CHECK(write_file(fd.get(), "ld.so.preload", plan.preload, 0644));
     for (std::size_t i = 0; i < plan.files.size(); ++i)
       HAMI_CHECK(write_file(fd.get(), text::cat({"file", text::number(i)}).c_str(), plan.files[i], 0644));
     if (reader) HAMI_CHECK(admit(fd.get(), dir, *reader));

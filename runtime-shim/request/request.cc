@@ -201,7 +201,7 @@ Result<> refuse_unknown_names(const Words& words, const std::vector<vendors::Rec
 }  // namespace
 
 bool VendorRequest::has_limit() const {
-  return memory || memory_percent || cores || core_parts || !memory_of.empty() || !cores_of.empty();
+  return memory || memory_percent || cores || core_parts || size || !memory_of.empty() || !cores_of.empty();
 }
 
 std::string VendorRequest::origin() const {
@@ -212,6 +212,7 @@ std::string VendorRequest::origin() const {
   if (memory_percent) return memory_percent->origin;
   if (cores) return cores->origin;
   if (core_parts) return core_parts->origin;
+  if (size) return size->origin;
   if (!memory_of.empty()) return memory_of.begin()->second.origin;
   if (!cores_of.empty()) return cores_of.begin()->second.origin;
   return {};

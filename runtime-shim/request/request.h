@@ -79,6 +79,7 @@ struct VendorRequest {
   std::optional<Stated<Percent>>
       memory_percent;                    // per device, of its memory; `memory` counts when both are there
   std::optional<Stated<Percent>> cores;  // per device
+  std::optional<Stated<std::uint32_t>> size;         // of one of the vendor's templates
   std::optional<Stated<std::uint32_t>> core_parts;   // per device, where its compute has numbered parts
   std::optional<Stated<std::string>> model;          // only devices of exactly this model
   std::map<std::uint32_t, Stated<Bytes>> memory_of;  // for the container's i-th device

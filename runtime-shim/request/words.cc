@@ -27,8 +27,18 @@ Result<> read_list(const Words& words, const std::vector<std::string>& names,
   });
 }
 
+// From which number on amounts are in the larger count of a smaller unit: "20480" for 20 GiB in MiB.
+std::uint64_t largest_in_unit(const vendors::MemoryResource& memory, const vendors::SliceRules& rules) {
+  if (memory.large_unit.value == 0) return UINT64_MAX;
+  if (memory.large_above != 0) return memory.large_above;
+  Bytes largest;
+  for (const vendors::SliceTemplate& entry : rules.templates) largest = std::max(largest, entry.memory);
+  return largest.value == 0 ? UINT64_MAX : 2 * largest.value / memory.unit.value;
+}
+
 // "16Gi" where the resource allows it, else a number of units.
-Result<Bytes> parse_memory(const Word& word, const vendors::MemoryResource& memory) {
+Result<Bytes> parse_memory(const Word& word, const vendors::MemoryResource& memory,
+                           const vendors::SliceRules& rules) {
   constexpr std::uint64_t kMost = std::uint64_t{1} << 60U;  // bytes; beyond any device
   if (memory.suffix && word.value.find_first_not_of("0123456789") != std::string::npos) {
     auto bytes = parse_bytes(word.value);
@@ -42,15 +52,28 @@ Result<Bytes> parse_memory(const Word& word, const vendors::MemoryResource& memo
     }
     return *bytes;
   }
+  const std::uint64_t most = largest_in_unit(memory, rules);
+  if (const auto number = text::parse_u64(word.value); number && *number > most) {
+    if (*number > kMost / memory.large_unit.value) {
+      return fail(
+          Errc::invalid_request,
+          text::cat({word.origin, ": ", text::quote(word.value), " is more memory than any device has"}),
+          "ask for less");
+    }
+    const std::uint64_t units =
+        (*number * memory.large_unit.value + memory.unit.value - 1) / memory.unit.value;
+    return Bytes{units * memory.unit.value};
+  }
   const std::string unit = to_text(memory.unit);
   HAMI_TRY(const auto amount, parse_number(word, 1, kMost / memory.unit.value,
                                            unit == "1MiB" ? "MiB" : text::cat({"units of ", unit}), "3000"));
   return Bytes{amount * memory.unit.value};
 }
 
-Result<> read_memory(const Words& words, const vendors::MemoryResource& memory, VendorRequest& out) {
+Result<> read_memory(const Words& words, const vendors::MemoryResource& memory,
+                     const vendors::SliceRules& rules, VendorRequest& out) {
   return each(words, memory.names, [&](const Word& word) -> Result<> {
-    HAMI_TRY(const auto amount, parse_memory(word, memory));
+    HAMI_TRY(const auto amount, parse_memory(word, memory, rules));
     return put(out.memory, amount, word.origin, "memory");
   });
 }
@@ -63,10 +86,31 @@ Result<> read_memory_percentage(const Words& words, const std::vector<std::strin
   });
 }
 
+// "200" where 100 is one device.
+Result<> whole_devices(const Word& word, std::uint64_t amount, std::uint32_t whole, VendorRequest& out) {
+  if (amount % whole != 0) {
+    return fail(Errc::invalid_request,
+                text::cat({word.origin, ": ", text::quote(word.value), " is neither below ",
+                           text::number(whole), " nor a multiple of it"}),
+                "ask for a part of one device, or for whole ones");
+  }
+  HAMI_CHECK(put(out.count, static_cast<std::uint32_t>(amount / whole), word.origin, "number of devices"));
+  return put(out.cores, Percent{100}, word.origin, "cores");
+}
+
+// A number that stands for one of the vendor's templates.
+Result<> read_size(const Words& words, const vendors::Recipe& recipe, VendorRequest& out) {
+  return each(words, recipe.resources.size, [&](const Word& word) -> Result<> {
+    HAMI_TRY(const auto size, parse_number(word, 1, 1024, "", "1"));
+    return put(out.size, static_cast<std::uint32_t>(size), word.origin, "size");
+  });
+}
+
 Result<> read_cores(const Words& words, const vendors::CoresResource& cores, VendorRequest& out) {
   return each(words, cores.names, [&](const Word& word) -> Result<> {
     HAMI_TRY(const auto amount, parse_number(word, 0, UINT32_MAX, "parts of the cores", "30"));
     if (cores.parts) return put(out.core_parts, static_cast<std::uint32_t>(amount), word.origin, "cores");
+    if (cores.devices && amount >= cores.whole) return whole_devices(word, amount, cores.whole, out);
     // More than the whole is the whole, as in HAMi.
     const std::uint64_t percent =
         std::min<std::uint64_t>(100, (amount * 100 + cores.whole - 1) / cores.whole);
@@ -82,16 +126,17 @@ Result<> read_count(const Words& words, const std::vector<std::string>& names, s
   });
 }
 
-// Names that mean one model only.
-Result<> read_model(const Words& words, const vendors::ModelResources& model, std::uint32_t most,
+// Names that mean one model only, or that have units of their own.
+Result<> read_model(const Words& words, const vendors::ModelResources& model, const vendors::Recipe& recipe,
                     VendorRequest& out) {
   for (const auto* names : {&model.count, &model.memory.names, &model.cores.names}) {
     HAMI_CHECK(each(words, *names, [&](const Word& word) -> Result<> {
+      if (model.model.empty()) return {};
       return put(out.model, model.model, word.origin, "model");
     }));
   }
-  HAMI_CHECK(read_count(words, model.count, most, out));
-  HAMI_CHECK(read_memory(words, model.memory, out));
+  HAMI_CHECK(read_count(words, model.count, recipe.request.max, out));
+  HAMI_CHECK(read_memory(words, model.memory, recipe.slice, out));
   return read_cores(words, model.cores, out);
 }
 
@@ -171,11 +216,11 @@ std::optional<Word> Words::find(std::string_view name) const {
 Result<> read_resources(const Words& words, const vendors::Recipe& recipe, VendorRequest& out) {
   const vendors::Resources& names = recipe.resources;
   HAMI_CHECK(read_count(words, names.count, recipe.request.max, out));
-  HAMI_CHECK(read_memory(words, names.memory, out));
+  HAMI_CHECK(read_memory(words, names.memory, recipe.slice, out));
   HAMI_CHECK(read_memory_percentage(words, names.memory_percentage, out));
   HAMI_CHECK(read_cores(words, names.cores, out));
-  for (const vendors::ModelResources& model : names.models)
-    HAMI_CHECK(read_model(words, model, recipe.request.max, out));
+  for (const vendors::ModelResources& model : names.models) HAMI_CHECK(read_model(words, model, recipe, out));
+  HAMI_CHECK(read_size(words, recipe, out));
   HAMI_CHECK(each(words, names.priority, [&](const Word& word) -> Result<> {
     HAMI_TRY(const auto priority, parse_number(word, 0, INT32_MAX, "", "0"));
     return put(out.priority, static_cast<std::int32_t>(priority), word.origin, "priority");
@@ -213,9 +258,9 @@ Result<> read_placement(const Words& words, Request& out) {
 std::set<std::string> resource_names(const vendors::Recipe& recipe) {
   const vendors::Resources& names = recipe.resources;
   std::set<std::string> out;
-  for (const auto* list :
-       {&names.count, &names.memory.names, &names.memory_percentage, &names.cores.names, &names.priority,
-        &names.use_uuid, &names.nouse_uuid, &names.use_type, &names.nouse_type, &names.mode}) {
+  for (const auto* list : {&names.count, &names.memory.names, &names.memory_percentage, &names.cores.names,
+                           &names.size, &names.priority, &names.use_uuid, &names.nouse_uuid, &names.use_type,
+                           &names.nouse_type, &names.mode}) {
     out.insert(list->begin(), list->end());
   }
   for (const vendors::ModelResources& model : names.models) {

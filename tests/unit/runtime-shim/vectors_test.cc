@@ -107,6 +107,34 @@ TEST(Vectors, TheSecondOfEqualGroupsIsTheOneThatIsFree) {
             1U);
 }
 
+// An older plugin believes that both are the Pod's first container, and gives both the same directory.
+TEST(Vectors, ContainersWithOneDirectoryHaveTheGroupsTheyShow) {
+  const std::string annotation = "GPU-0,NVIDIA,3000,30:;GPU-1,NVIDIA,5000,0:;";
+  for (const auto& [device, group] : std::map<std::string, std::size_t>{{"GPU-0", 0}, {"GPU-1", 1}}) {
+    Env env = device == "GPU-0" ? plugin(device, "3000m", "30") : plugin(device, "5000m", "0");
+    env.emplace_back("CUDA_DEVICE_MEMORY_SHARED_CACHE", "/usr/local/vgpu/0.cache");
+    EXPECT_EQ(decide(annotation, env).group, group) << "T30";
+  }
+}
+
+TEST(Vectors, AWordForNoDeviceIsNoRequestAndStays) {
+  oci::ContainerView container = in_pod(with_env({{"NVIDIA_VISIBLE_DEVICES", "none"}}), "c");
+  EXPECT_FALSE(parse_request(container, {recipe()}, Policy{})->has_value()) << "T60";
+  container.annotations[kKey] = "GPU-0,NVIDIA,3000,0:;";
+  EXPECT_FALSE(parse_request(container, {recipe()}, Policy{})->has_value())
+      << "T60, beside another container";
+}
+
+TEST(Vectors, ANumberOfDevicesThatNoGroupHasLeavesTheEvidenceAlone) {
+  const Outcome got = decide("GPU-0,NVIDIA,3000,30:;", {{"NVIDIA_VISIBLE_DEVICES", "GPU-0,GPU-1"},
+                                                        {"CUDA_DEVICE_MEMORY_LIMIT_0", "3000m"},
+                                                        {"CUDA_DEVICE_MEMORY_LIMIT_1", "3000m"},
+                                                        {"CUDA_DEVICE_SM_LIMIT", "30"}});
+  EXPECT_EQ(got.devices, "GPU-0 3000 30, GPU-1 3000 30") << "T83";
+  EXPECT_EQ(got.group, std::nullopt) << "T83";
+  EXPECT_TRUE(got.warned) << "T83";
+}
+
 TEST(Vectors, AContainerCannotTakeAnotherOnesGroupByItsVariables) {
   EXPECT_NE(
       decide("GPU-0,NVIDIA,3000,0:;", plugin("GPU-0", "3000m", "0"), {0}).devices.find("another container"),

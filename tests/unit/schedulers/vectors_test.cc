@@ -114,6 +114,18 @@ TEST(Vectors, APluginBlanksTheNextGroupAndTheTextGrowsByOneTerminator) {
   EXPECT_EQ(after_allocate(once), ";;;;") << "T29";
 }
 
+TEST(Vectors, AnOlderPluginCollapsesWhatItBlanked) {
+  const auto after_allocate = [](const std::string& value) {
+    auto groups = decode_groups(value).value();
+    std::erase_if(groups, [](const Group& group) { return group.empty(); });
+    if (!groups.empty()) groups.front().clear();
+    return encode_hami(groups);
+  };
+  const std::string once = after_allocate("GPU-a,NVIDIA,3000,30:;GPU-b,NVIDIA,5000,0:;");
+  EXPECT_EQ(once, ";GPU-b,NVIDIA,5000,0:;") << "T30";
+  EXPECT_EQ(after_allocate(once), ";") << "T30";
+}
+
 TEST(Vectors, MigSuffixes) {
   check(
       {{"T31", "GPU-a[1-0]", "GPU-a 1 0"},

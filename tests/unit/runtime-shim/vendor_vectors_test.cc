@@ -1,0 +1,216 @@
+// What resource names mean for the vendors whose recipes are shipped, as a table: amounts held, or the
+// refusal.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime-shim/allocation.h"
+#include "tests/unit/runtime-shim/fixtures.h"
+#include "vendors/recipe_yaml.h"
+#include "vendors/render.h"
+
+namespace hami::shim {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::vector<vendors::Recipe>& shipped() {
+  static const auto recipes = vendors::load_recipes({HAMI_SOURCE_DIR "/vendors"}).value();
+  return recipes;
+}
+
+VendorNode node_of(const std::string& vendor, const std::string& model, Bytes memory,
+                   std::uint64_t parts = 0) {
+  VendorNode node;
+  for (const vendors::Recipe& recipe : shipped()) {
+    if (recipe.metadata.name == vendor) node.recipe = recipe;
+  }
+  EXPECT_EQ(node.recipe.metadata.name, vendor);
+  node.inventory = testing::inventory(4, memory);
+  node.inventory.vendor = vendor;
+  for (vendors::Device& device : node.inventory.devices) {
+    device.vendor = vendor;
+    device.model = model;
+    if (parts != 0) device.fields["cu_count"] = text::number(parts);
+  }
+  return node;
+}
+
+// "<devices>x<MiB held>,<cores held>[ slice <MiB limit>,<core limit>][ <template>]", or "ERROR <message>".
+std::string answer(const VendorNode& node, const std::map<std::string, std::string>& words) {
+  const auto request = parse_request(testing::annotated(words), {node.recipe}, Policy{});
+  if (!request) return text::cat({"ERROR ", request.error().line()});
+  if (!*request) return "nothing";
+  const auto got = allocate(**request, {node}, {}, Policy{});
+  if (!got) return text::cat({"ERROR ", got.error().line()});
+  const auto& grants = got->vendors[0].grants;
+  const Grant& first = grants.front();
+  std::string out =
+      text::cat({text::number(grants.size()), "x", text::number(first.holding.memory.whole_mib()), ",",
+                 text::number(first.holding.cores.value)});
+  if (first.is_slice()) {
+    out += text::cat(
+        {" slice ", text::number(first.memory_limit.whole_mib()), ",", text::number(first.core_limit.value)});
+  }
+  const auto* entry =
+      vendors::template_of(node.recipe.slice, node.inventory.devices[first.device], first.memory_limit);
+  return entry == nullptr || first.mode ? out : text::cat({out, " ", entry->name});
+}
+
+struct Row {
+  const char* id;
+  std::map<std::string, std::string> words;
+  std::string expected;  // whole, or a part of an ERROR
+};
+
+void check(const VendorNode& node, const std::vector<Row>& rows) {
+  for (const Row& row : rows) {
+    const std::string got = answer(node, row.words);
+    if (row.expected.starts_with("ERROR ")) {
+      EXPECT_THAT(got, ::testing::StartsWith("ERROR ")) << row.id;
+      EXPECT_THAT(got, HasSubstr(row.expected.substr(6))) << row.id;
+    } else {
+      EXPECT_EQ(got, row.expected) << row.id;
+    }
+  }
+}
+
+TEST(VendorVectors, Hygon) {
+  const VendorNode node = node_of("hygon", "DCU-Z100", Bytes::mib(16368), 60);
+  check(node,
+        {{"T62",
+          {{"hygon.com/dcunum", "1"}, {"hygon.com/dcumem", "2000"}, {"hygon.com/dcucores", "60"}},
+          "1x2000,60 slice 2000,60"},
+         {"T63: all of the memory, so nobody else is on the card",
+          {{"hygon.com/dcunum", "1"}, {"hygon.com/dcucores", "50"}},
+          "1x16368,50 slice 0,50"},
+         {"several are whole", {{"hygon.com/dcunum", "2"}, {"hygon.com/dcumem", "2000"}}, "2x16368,100"}});
+  const auto request = parse_request(
+      testing::annotated(
+          {{"hygon.com/dcunum", "1"}, {"hygon.com/dcumem", "2000"}, {"hygon.com/dcucores", "60"}}),
+      {node.recipe}, Policy{});
+  const auto got = allocate(**request, {node}, {}, Policy{});
+  ASSERT_TRUE(got) << got.error().line();
+  EXPECT_EQ(got->vendors[0].grants[0].holding.parts_low, 0x0000000FFFFFFFFFU) << "T62: 36 compute units";
+  EXPECT_EQ(got->vendors[0].grants[0].holding.parts_high, 0U) << "T62";
+}
+
+TEST(VendorVectors, AscendTemplates) {
+  check(node_of("ascend", "310P3", Bytes::mib(24576)),
+        {{"T64",
+          {{"huawei.com/Ascend310P", "1"}, {"huawei.com/Ascend310P-memory", "4096"}},
+          "1x6144,25 slice 6144,25 vir02"},
+         {"T65", {{"huawei.com/Ascend310P", "1"}, {"huawei.com/Ascend310P-memory", "13000"}}, "1x24576,100"},
+         {"T65",
+          {{"huawei.com/Ascend310P", "1"}, {"huawei.com/Ascend310P-memory", "25000"}},
+          "ERROR not enough memory"}});
+  check(node_of("ascend", "910B3", Bytes::mib(65536)),
+        {{"T66",
+          {{"huawei.com/Ascend910B3", "2"}, {"huawei.com/Ascend910B3-memory", "16384"}},
+          "ERROR a slice of one only"},
+         {"two whole ones", {{"huawei.com/Ascend910B3", "2"}}, "2x65536,100"}});
+  check(node_of("ascend", "Ascend910", Bytes::mib(65536)),
+        {{"T67", {{"huawei.com/Ascend910C", "1"}}, "2x65536,100"},
+         {"T67", {{"huawei.com/Ascend910C", "3"}}, "ERROR in groups of 2"}});
+}
+
+TEST(VendorVectors, AscendSoftSplit) {
+  const std::map<std::string, std::string> part{{"huawei.com/Ascend910B4", "1"},
+                                                {"huawei.com/Ascend910B4-memory", "5000"},
+                                                {"huawei.com/Ascend910B4-core", "20"},
+                                                {"huawei.com/vnpu-mode", "hami-core"}};
+  auto two = part;
+  two["huawei.com/Ascend910B4"] = "2";
+  check(node_of("ascend", "910B4", Bytes::mib(32768)),
+        {{"T68", part, "1x5000,20 slice 5000,20"},
+         {"several", two, "2x5000,20 slice 5000,20"},
+         {"T69", {{"huawei.com/Ascend910B4-core", "20"}}, "ERROR huawei.com/vnpu-mode: hami-core"},
+         {"T69",
+          {{"huawei.com/Ascend910B4", "1"},
+           {"huawei.com/Ascend910B4-memory", "8192"},
+           {"huawei.com/Ascend910B4-core", "20"}},
+          "ERROR annotation 'huawei.com/Ascend910B4-core' asks for a part of the cores"}});
+}
+
+TEST(VendorVectors, Iluvatar) {
+  check(node_of("iluvatar", "MR-V100", Bytes::mib(32768)),
+        {{"T70",
+          {{"iluvatar.ai/MR-V100-vgpu", "1"},
+           {"iluvatar.ai/MR-V100.vMem", "64"},
+           {"iluvatar.ai/MR-V100.vCore", "50"}},
+          "1x16384,50 slice 16384,50"},
+         {"no cores",
+          {{"iluvatar.ai/MR-V100-vgpu", "1"}, {"iluvatar.ai/MR-V100.vMem", "4"}},
+          "1x1024,0 slice 1024,0"}});
+}
+
+TEST(VendorVectors, Metax) {
+  check(
+      node_of("metax", "MXC500", Bytes::mib(65536)),
+      {{"T71", {{"metax-tech.com/sgpu", "1"}, {"metax-tech.com/vmemory", "16"}}, "1x16384,100 slice 16384,0"},
+       {"T71",
+        {{"metax-tech.com/sgpu", "1"}, {"metax-tech.com/vmemory", "16Gi"}},
+        "1x16384,100 slice 16384,0"},
+       {"T71", {{"metax-tech.com/sgpu", "1"}}, "1x65536,100"},
+       {"canonical", {{"metax-tech.com/sgpu", "1"}, {"metax-tech.com/vmemory", "1k"}}, "ERROR 1k"}});
+}
+
+TEST(VendorVectors, EnflameProfiles) {
+  check(node_of("enflame", "S60", Bytes::mib(49152)),
+        {{"T76",
+          {{"enflame.com/gcu", "1"}, {"enflame.com/gcu-memory", "20"}},
+          "1x24576,50 slice 24576,50 3g.24gb"},
+         {"T77",
+          {{"enflame.com/gcu", "1"}, {"enflame.com/gcu-memory", "20480"}},
+          "1x24576,50 slice 24576,50 3g.24gb"},
+         {"MiB are rounded up to whole GiB",
+          {{"enflame.com/gcu", "1"}, {"enflame.com/gcu-memory", "8193"}},
+          "1x16384,34 slice 16384,34 2g.16gb"},
+         {"twice the largest is still in GiB",
+          {{"enflame.com/gcu", "1"}, {"enflame.com/gcu-memory", "96"}},
+          "ERROR not enough memory"},
+         {"by cores",
+          {{"enflame.com/gcu", "1"}, {"enflame.com/gcu-core", "33"}},
+          "1x16384,34 slice 16384,34 2g.16gb"},
+         {"by both",
+          {{"enflame.com/gcu", "1"}, {"enflame.com/gcu-memory", "8"}, {"enflame.com/gcu-core", "40"}},
+          "1x24576,50 slice 24576,50 3g.24gb"},
+         {"by its number", {{"enflame.com/drs-gcu", "2"}}, "1x16384,34 slice 16384,34 2g.16gb"},
+         {"no such number", {{"enflame.com/drs-gcu", "4"}}, "ERROR its sizes are 1, 2, 3, 6"},
+         {"the largest is the card", {{"enflame.com/drs-gcu", "6"}}, "1x49152,100 slice 49152,0 6g.48gb"}});
+}
+
+TEST(VendorVectors, MooreThreads) {
+  check(node_of("mthreads", "MTT S4000", Bytes::mib(49152)),
+        {{"T72",
+          {{"mthreads.com/vgpu", "1"}, {"mthreads.com/sgpu-memory", "32"}, {"mthreads.com/sgpu-core", "8"}},
+          "1x16384,50 slice 16384,50"},
+         {"T73", {{"mthreads.com/vgpu", "1"}, {"mthreads.com/sgpu-memory", "3"}}, "ERROR memory is given as"},
+         {"T74", {{"mthreads.com/vgpu", "2"}}, "2x49152,100"}});
+}
+
+TEST(VendorVectors, GpuManager) {
+  const VendorNode node = node_of("nvidia", "NVIDIA A100", Bytes::mib(40960));
+  check(node, {{"T91",
+                {{"tencent.com/vcuda-core", "30"}, {"tencent.com/vcuda-memory", "20"}},
+                "1x5120,30 slice 5120,30"},
+               {"bytes, as its plugin writes them",
+                {{"tencent.com/vcuda-core", "30"}, {"tencent.com/vcuda-memory", "5368709120"}},
+                "1x5120,30 slice 5120,30"},
+               {"whole cards", {{"tencent.com/vcuda-core", "300"}}, "3x40960,100"},
+               {"no card and a half", {{"tencent.com/vcuda-core", "150"}}, "ERROR nor a multiple"}});
+}
+
+TEST(VendorVectors, Volcano) {
+  check(node_of("nvidia", "NVIDIA A100", Bytes::mib(40960)),
+        {{"parts",
+          {{"volcano.sh/vgpu-number", "2"},
+           {"volcano.sh/vgpu-memory", "3000"},
+           {"volcano.sh/vgpu-cores", "20"}},
+          "2x3000,20 slice 3000,20"},
+         {"percent",
+          {{"volcano.sh/vgpu-number", "1"}, {"volcano.sh/vgpu-memory-percentage", "25"}},
+          "1x10240,0 slice 10240,0"}});
+}
+
+}  // namespace
+}  // namespace hami::shim
