@@ -125,14 +125,18 @@ std::string_view take_modes(const toml::node& node, std::vector<vendors::Mode>& 
 constexpr Word<EnvRequests> kEnvRequests[] = {{"always", EnvRequests::always},
                                               {"outside-kubernetes", EnvRequests::outside_kubernetes},
                                               {"device-plugins", EnvRequests::device_plugins},
+                                              {"privileged", EnvRequests::privileged},
                                               {"never", EnvRequests::never}};
 constexpr Word<Unenforced> kUnenforced[] = {{"refuse", Unenforced::refuse}, {"allow", Unenforced::allow}};
+constexpr Word<PrivilegedParts> kPrivilegedParts[] = {{"allow", PrivilegedParts::allow},
+                                                      {"refuse", PrivilegedParts::refuse}};
 constexpr Word<VendorVariables> kVendorVariables[] = {{"exclusive", VendorVariables::exclusive},
                                                       {"shared", VendorVariables::shared}};
 constexpr Word<Placement> kPlacements[] = {
     {"binpack", Placement::binpack}, {"spread", Placement::spread}, {"numa", Placement::numa}};
 
 constexpr std::uint32_t kMaxMemoryMib = 1U << 30U;
+constexpr std::string_view kNamespaces = "namespaces";
 
 constexpr Key kKeys[] = {
     {"runtime", "low_level",
@@ -165,12 +169,16 @@ constexpr Key kKeys[] = {
     {"policy", "env_requests",
      [](Config& c, const toml::node& n) {
        return take_word(n, kEnvRequests,
-                        "\"always\", \"outside-kubernetes\", \"device-plugins\" or \"never\"",
+                        "\"always\", \"outside-kubernetes\", \"device-plugins\", \"privileged\" or \"never\"",
                         c.policy.env_requests);
      }},
     {"policy", "unenforced",
      [](Config& c, const toml::node& n) {
        return take_word(n, kUnenforced, "\"refuse\" or \"allow\"", c.policy.unenforced);
+     }},
+    {"policy", "privileged_parts",
+     [](Config& c, const toml::node& n) {
+       return take_word(n, kPrivilegedParts, "\"allow\" or \"refuse\"", c.policy.privileged_parts);
      }},
     {"policy", "vendor_variables",
      [](Config& c, const toml::node& n) {
@@ -215,6 +223,17 @@ constexpr Key kKeys[] = {
      [](Config& c, const toml::node& n) { return take_number(n, 0, 100, c.policy.default_cores.value); }},
 };
 
+// A bound of a namespace; the answer is as Take's.
+std::string_view take_bound(Ceiling& ceiling, std::string_view name, const toml::node& node) {
+  std::uint32_t number = 0;
+  const auto expected = take_number(node, 0, kMaxMemoryMib, number);
+  if (!expected.empty()) return expected;
+  if (name == "count") ceiling.count = number;
+  if (name == "memory") ceiling.memory = Bytes::mib(number);
+  if (name == "cores") ceiling.cores = Percent{number};
+  return {};
+}
+
 class Decoder {
  public:
   explicit Decoder(std::string_view file_name) : file_name_(file_name) {}
@@ -222,6 +241,10 @@ class Decoder {
   Result<Config> decode(const toml::table& root) {
     for (const auto& [name, node] : root) {
       const toml::table* section = node.as_table();
+      if (name.str() == kNamespaces) {
+        HAMI_CHECK(namespaces(node));
+        continue;
+      }
       if (!is_section(name.str())) return bad(name.str(), node, "is not a section of this file");
       if (section == nullptr) return bad(name.str(), node, "must be a section");
       for (const auto& [key, value] : *section) HAMI_CHECK(take(name.str(), key.str(), value));
@@ -235,6 +258,28 @@ class Decoder {
       if (key.section == name) return true;
     }
     return false;
+  }
+
+  // [namespaces.<name>]: count, memory and cores.
+  Result<> namespaces(const toml::node& node) {
+    const toml::table* all = node.as_table();
+    if (all == nullptr) return bad(kNamespaces, node, "must be a section");
+    for (const auto& [name, member] : *all) {
+      const std::string section = text::cat({kNamespaces, ".", name.str()});
+      const toml::table* bounds = member.as_table();
+      if (bounds == nullptr || name.str().empty())
+        return bad(section, member, "must be a section with a name");
+      Ceiling ceiling;
+      for (const auto& [key, value] : *bounds) {
+        const std::string full = text::cat({section, ".", key.str()});
+        if (key.str() != "count" && key.str() != "memory" && key.str() != "cores")
+          return bad(full, value, "is not a key of this file");
+        const auto expected = take_bound(ceiling, key.str(), value);
+        if (!expected.empty()) return bad(full, value, text::cat({"must be ", expected}));
+      }
+      config_.policy.namespaces[std::string(name.str())] = ceiling;
+    }
+    return {};
   }
 
   Result<> take(std::string_view section, std::string_view name, const toml::node& value) {

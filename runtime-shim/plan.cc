@@ -78,9 +78,15 @@ bool has_core_limit(const VendorAllocation& allocation) {
 // where policy accepts that nothing holds it.
 Result<bool> is_enforced(const VendorRequest& request, const VendorAllocation& allocation,
                          const vendors::Recipe& recipe, const Image& image, const Policy& policy,
-                         bool kernel_holds_memory) {
+                         bool kernel_holds_memory, bool is_privileged) {
   if (!has_slice(allocation)) return false;
   if (kernel_holds_memory && !has_core_limit(allocation)) return false;
+  if (is_privileged && policy.privileged_parts == PrivilegedParts::refuse) {
+    return fail(Errc::denied,
+                text::cat({request.origin(),
+                           ": the container has CAP_SYS_ADMIN and could undo the limits of its part"}),
+                "ask for whole devices, or drop the capability");
+  }
   std::string why;
   if (recipe.slice.mechanism == vendors::SliceMechanism::none) {
     why = text::cat({"devices of ", request.vendor, " cannot be divided"});
@@ -277,7 +283,7 @@ Result<> add_vendor(const VendorRequest& request, const VendorAllocation& alloca
   add_files(std::move(rendered.files), container, plan);
   HAMI_CHECK(add_vendor_preload(request, std::move(rendered.preload), container.image, policy, plan));
   HAMI_TRY(const bool enforced, is_enforced(request, allocation, node.recipe, container.image, policy,
-                                            rendered.kernel_holds_memory));
+                                            rendered.kernel_holds_memory, container.view.privileged));
   if (!enforced) return {};
   if (!plan.slice) plan.slice.emplace();
   set_modes(request, policy, *plan.slice);

@@ -10,6 +10,7 @@
 #include "oci-config/apply.h"
 #include "oci-config/base/files.h"
 #include "oci-config/base/text.h"
+#include "runtime-shim/ceilings.h"
 #include "runtime-shim/container/board.h"
 #include "runtime-shim/container/reader_group.h"
 #include "runtime-shim/own_log.h"
@@ -235,6 +236,14 @@ Result<> Preparation::obey_schedulers(Request& request) {
   return claimed ? state::save_claims(dir, claims) : Result<>{};
 }
 
+// What there is room for, on the devices and in the Pod's namespace.
+Result<Allocation> Preparation::within_ceiling(const Request& request,
+                                               const std::vector<state::Lease>& leases) const {
+  HAMI_TRY(auto allocation, allocate(request, node_, leases, config_.policy));
+  HAMI_CHECK(check_ceiling(config_.policy, pod_of(container_.view).name_space, allocation, leases));
+  return allocation;
+}
+
 // Chooses the devices and makes the lease durable, under the ledger's lock.
 Result<Allocation> Preparation::reserve(Request& request) {
   HAMI_TRY(auto ledger, state::Ledger::open(config_.roots.state_dir));
@@ -242,10 +251,11 @@ Result<Allocation> Preparation::reserve(Request& request) {
   HAMI_CHECK(refuse_second_lease(ledger));
   HAMI_CHECK(ledger.release_stale(kStaleChecks));
   HAMI_CHECK(obey_schedulers(request));
-  auto allocation = allocate(request, node_, held(ledger), config_.policy);
+  const auto choose = [&] { return within_ceiling(request, held(ledger)); };
+  auto allocation = choose();
   if (!allocation && allocation.error().code == Errc::exhausted) {
     HAMI_CHECK(ledger.release_stale());
-    allocation = allocate(request, node_, held(ledger), config_.policy);
+    allocation = choose();
   }
   if (!allocation) return allocation;
   lease_ = lease(request, *allocation);
@@ -272,6 +282,7 @@ state::Lease Preparation::lease(const Request& request, const Allocation& alloca
   lease.engine_root = name_.engine_root;
   lease.bundle = name_.bundle;
   lease.source = request.vendors.front().origin();
+  lease.pod_namespace = pod_of(container_.view).name_space;
   lease.boot_id = state::boot_id();
   lease.creator_pid = name_.creator;
   lease.creator_start = state::start_time(lease.creator_pid).value_or(0);

@@ -58,6 +58,8 @@ class Preparation {
   Result<> discover(const Request& request);
   Result<> obey_schedulers(Request& request);
   Result<Allocation> reserve(Request& request);
+  [[nodiscard]] Result<Allocation> within_ceiling(const Request& request,
+                                                  const std::vector<state::Lease>& leases) const;
   Result<> refuse_second_lease(state::Ledger& ledger);
   Result<oci::ContainerEdits> cdi_edits(const Request& request, const oci::ContainerView& view) const;
   [[nodiscard]] bool has_driver_slices() const;

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "oci-config/base/units.h"
@@ -14,8 +17,22 @@ enum class EnvRequests {
   always,
   outside_kubernetes,  // a Pod's image could ask for what its owner was not given
   device_plugins,      // in Pods only what names devices as a device plugin does: by uuid, or by mounts
+  privileged,          // only of containers that may administer the system, in Pods and elsewhere
   never,
 };
+
+// Whether a container that may administer the system, and so could undo what holds it, can ask for a part.
+enum class PrivilegedParts { allow, refuse };
+
+// The most that the containers of one namespace of Kubernetes hold together on this node. Absent: no bound.
+struct Ceiling {
+  std::optional<std::uint32_t> count;  // devices and parts of devices
+  std::optional<Bytes> memory;
+  std::optional<Percent> cores;
+  friend bool operator==(const Ceiling&, const Ceiling&) = default;
+};
+// The namespace that stands for every one that has no ceiling of its own.
+inline constexpr const char* kEveryNamespace = "*";
 
 // What happens to a container whose slice cannot be held: no glibc in the image, or control switched off.
 enum class Unenforced { refuse, allow };
@@ -61,6 +78,8 @@ struct Policy {
   bool lenient = false;  // a Pod's allocation that cannot be read counts as absent, not as an error
   // Modes that requests may choose; without hami_core, what names no mode has the first of these with room.
   std::vector<vendors::Mode> allowed_modes{vendors::Mode::hami_core, vendors::Mode::mig};
+  PrivilegedParts privileged_parts = PrivilegedParts::allow;
+  std::map<std::string, Ceiling> namespaces;  // by name
   friend bool operator==(const Policy&, const Policy&) = default;
 };
 

@@ -51,6 +51,8 @@ bool variables_count(const oci::ContainerView& container, const Policy& policy, 
       return named || !container.is_kubernetes();
     case EnvRequests::outside_kubernetes:
       return !container.is_kubernetes();
+    case EnvRequests::privileged:
+      return container.privileged;
     case EnvRequests::never:
       return false;
   }

@@ -55,6 +55,7 @@ std::string to_json(const Lease& lease) {
   add_text(root.get(), "engineRoot", lease.engine_root);
   add_text(root.get(), "bundle", lease.bundle);
   add_text(root.get(), "source", lease.source);
+  if (!lease.pod_namespace.empty()) add_text(root.get(), "namespace", lease.pod_namespace);
   add_text(root.get(), "bootId", lease.boot_id);
   add_number(root.get(), "creatorPid", static_cast<std::uint64_t>(lease.creator_pid));
   add_number(root.get(), "creatorStart", lease.creator_start);
@@ -77,6 +78,7 @@ Result<Lease> parse_lease(std::string_view text) {
   lease.engine_root = reader.text("engineRoot");
   lease.bundle = reader.text("bundle");
   lease.source = reader.text("source");
+  lease.pod_namespace = reader.text_or_empty("namespace");
   lease.boot_id = reader.text("bootId");
   lease.creator_pid = static_cast<int>(reader.number("creatorPid", INT32_MAX));
   lease.creator_start = reader.number("creatorStart");

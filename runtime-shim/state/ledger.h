@@ -30,13 +30,14 @@ struct Holding {
 };
 
 struct Lease {
-  std::string key;           // our name of the container; file name and directory name: [A-Za-z0-9_.-]
-  std::string container_id;  // as the engine calls it
-  std::string engine_root;   // --root of the low-level runtime, absolute; "": its default, of runc or crun
-  std::string bundle;        // absolute
-  std::string source;        // what decided: "ledger", "hami.io annotation", …
-  std::string boot_id;       // of the boot that made it
-  int creator_pid = 0;       // hami-runtime, which becomes the low-level runtime by execve; or the engine
+  std::string key;            // our name of the container; file name and directory name: [A-Za-z0-9_.-]
+  std::string container_id;   // as the engine calls it
+  std::string engine_root;    // --root of the low-level runtime, absolute; "": its default, of runc or crun
+  std::string bundle;         // absolute
+  std::string source;         // what decided: "ledger", "hami.io annotation", …
+  std::string pod_namespace;  // of the container's Pod; "": it has none
+  std::string boot_id;        // of the boot that made it
+  int creator_pid = 0;        // hami-runtime, which becomes the low-level runtime by execve; or the engine
   std::uint64_t creator_start = 0;  // field 22 of /proc/<pid>/stat: the pid may be somebody else's later
   std::int64_t created_at = 0;      // seconds since the epoch
   std::vector<Holding> holdings;

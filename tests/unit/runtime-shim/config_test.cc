@@ -50,6 +50,7 @@ cdi_dirs = ["/c"]
 [policy]
 env_requests = "never"
 unenforced = "allow"
+privileged_parts = "refuse"
 allowed_modes = ["mps", "none", "mps"]
 vendor_variables = "shared"
 scheduler = "numa"
@@ -62,6 +63,11 @@ default_cores = 25
 card_boards = false
 share_floor = 10
 lenient = true
+[namespaces.a]
+count = 4
+memory = 100
+[namespaces."*"]
+cores = 0
 )",
                                    "config.toml");
 
@@ -76,39 +82,59 @@ lenient = true
   EXPECT_EQ(config->paths, (Paths{"/b/hook", "/b/libvgpu.so"}));
   EXPECT_EQ(config->roots.probe_program, "/b/probe");
   EXPECT_EQ(config->recipe_dirs, (std::vector<std::string>{"/r1", "/r2"}));
-  const Policy expected{EnvRequests::never,
-                        Unenforced::allow,
-                        VendorVariables::shared,
-                        Placement::numa,
-                        Scaling{1500},
-                        Scaling{2000},
-                        4,
-                        2,
-                        Bytes::mib(5000),
-                        Percent{25},
-                        false,
-                        Percent{10},
-                        true,
-                        {vendors::Mode::mps, vendors::Mode::none}};
+  const Policy expected{
+      EnvRequests::never,
+      Unenforced::allow,
+      VendorVariables::shared,
+      Placement::numa,
+      Scaling{1500},
+      Scaling{2000},
+      4,
+      2,
+      Bytes::mib(5000),
+      Percent{25},
+      false,
+      Percent{10},
+      true,
+      {vendors::Mode::mps, vendors::Mode::none},
+      PrivilegedParts::refuse,
+      {{"a", {4, Bytes::mib(100), std::nullopt}}, {"*", {std::nullopt, std::nullopt, Percent{0}}}}};
   EXPECT_EQ(config->policy, expected);
 }
 
 TEST(Config, NamesLineAndKeyOfWhatItDoesNotKnow) {
   EXPECT_THAT(refusal("[policy]\nunenforce = \"allow\"\n"),
               AllOf(HasSubstr("line 2"), HasSubstr("'policy.unenforce'"), HasSubstr("not a key")));
+  EXPECT_THAT(refusal("[namespaces.a]\nmemori = 1\n"), HasSubstr("'namespaces.a.memori' is not a key"));
   EXPECT_THAT(refusal("[polcy]\n"), HasSubstr("'polcy' is not a section"));
   EXPECT_THAT(refusal("low_level = \"runc\"\n"), HasSubstr("'low_level'"));
 }
 
 TEST(Config, RefusesWrongTypesAndValuesOutOfRange) {
-  for (const char* bad :
-       {"[policy]\nsplit_count = 0", "[policy]\nsplit_count = \"4\"", "[policy]\nsplit_count = 1.5",
-        "[policy]\nmemory_scaling = 0", "[policy]\nmemory_scaling = nan", "[policy]\ndefault_cores = 101",
-        "[policy]\nallowed_modes = [\"shared\"]", "[policy]\nallowed_modes = []",
-        "[policy]\nunenforced = true", "[policy]\nscheduler = \"random\"", "[paths]\nhook = \"hami-hook\"",
-        "[roots]\nstate = \"\"", "[recipes]\ndirs = []", "[recipes]\ndirs = [\"relative\"]",
-        "[runtime]\nlow_level = []", "[runtime]\nlow_level = [1]", "[runtime]\nlow_level = \"a/b\"",
-        "[runtime]\nlow_level = \"\"", "runtime = 3"}) {
+  for (const char* bad : {"[policy]\nsplit_count = 0",
+                          "[policy]\nsplit_count = \"4\"",
+                          "[policy]\nsplit_count = 1.5",
+                          "[policy]\nmemory_scaling = 0",
+                          "[policy]\nmemory_scaling = nan",
+                          "[policy]\ndefault_cores = 101",
+                          "[policy]\nallowed_modes = [\"shared\"]",
+                          "[policy]\nallowed_modes = []",
+                          "[policy]\nprivileged_parts = true",
+                          "[namespaces]\na = 1",
+                          "[namespaces.a]\nmemory = -1",
+                          "[namespaces.a]\ncount = \"1\"",
+                          "namespaces = 1",
+                          "[policy]\nunenforced = true",
+                          "[policy]\nscheduler = \"random\"",
+                          "[paths]\nhook = \"hami-hook\"",
+                          "[roots]\nstate = \"\"",
+                          "[recipes]\ndirs = []",
+                          "[recipes]\ndirs = [\"relative\"]",
+                          "[runtime]\nlow_level = []",
+                          "[runtime]\nlow_level = [1]",
+                          "[runtime]\nlow_level = \"a/b\"",
+                          "[runtime]\nlow_level = \"\"",
+                          "runtime = 3"}) {
     EXPECT_THAT(refusal(bad), HasSubstr("must be")) << bad;
   }
 }
@@ -148,7 +174,8 @@ TEST(Config, TheShippedFileShowsEveryKeyWithItsDefault) {
                           "core_scaling",  "split_count",
                           "default_count", "default_memory",
                           "default_cores", "lenient",
-                          "card_boards",   "share_floor"}) {
+                          "card_boards",   "share_floor",
+                          "allowed_modes", "privileged_parts"}) {
     EXPECT_THAT(uncommented, HasSubstr(text::cat({"\n", key, " = "})));
   }
 }

@@ -297,7 +297,10 @@ TEST(LeaseJson, ReadsWhatItWrites) {
   lease.key = "k";
   lease.container_id = "quote \" and \n newline";
   lease.creator_start = UINT64_MAX;
+  lease.pod_namespace = "team-a";
   lease.holdings = {{"nvidia", "GPU-1", Bytes{UINT64_MAX}, Percent{100}, true}};
+
+  lease.holdings.front().mode = "mps";
 
   EXPECT_EQ(*parse_lease(to_json(lease)), lease);
 }

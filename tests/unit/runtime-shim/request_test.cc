@@ -240,6 +240,17 @@ TEST(Request, VariablesDoNotCountInAPodUnlessPolicyLetsThem) {
   EXPECT_TRUE(asks_nothing(parse(with_env({{"NVIDIA_VISIBLE_DEVICES", "all"}}), never)));
 }
 
+TEST(Request, VariablesOfAPrivilegedContainerMayCountAlone) {
+  Policy privileged;
+  privileged.env_requests = EnvRequests::privileged;
+  for (auto container : {with_env({{"NVIDIA_VISIBLE_DEVICES", "all"}}),
+                         in_pod(with_env({{"NVIDIA_VISIBLE_DEVICES", "all"}}), "main")}) {
+    EXPECT_TRUE(asks_nothing(parse(container, privileged)));
+    container.privileged = true;
+    EXPECT_FALSE(asks_nothing(parse(container, privileged)));
+  }
+}
+
 TEST(Request, ReadsPlacementPoliciesInHamisListForm) {
   const auto placement = [](const char* value) {
     return parse(annotated({{"nvidia.com/gpu", "1"}, {"hami.io/gpu-scheduler-policy", value}}));
