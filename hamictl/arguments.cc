@@ -72,6 +72,11 @@ Result<> set_output(Arguments& arguments, std::string_view value) {
   return {};
 }
 
+Result<> set_spec_version(Arguments& arguments, std::string_view value) {
+  arguments.cdi.version = value;
+  return {};
+}
+
 Result<> set_spec_dirs(Arguments& arguments, std::string_view value) {
   arguments.cdi.directories.clear();
   for (const auto directory : text::split(value, ',')) arguments.cdi.directories.emplace_back(directory);
@@ -85,7 +90,7 @@ Result<> add_recipes(Arguments& arguments, std::string_view value) {
 
 using containerd::EngineOptions;
 
-constexpr std::array<Option, 19> kOptions{{
+constexpr std::array<Option, 20> kOptions{{
     {"--engine", "configure", true, set_engine},
     {"--config", "configure", true, set_config},
     {"--runtime-name", "configure", true, set_engine_text<&EngineOptions::runtime_name>},
@@ -103,6 +108,7 @@ constexpr std::array<Option, 19> kOptions{{
     {"--recipes", "recipe", true, add_recipes},
     {"--output", "cdi", true, set_output},
     {"--spec-dirs", "cdi", true, set_spec_dirs},
+    {"--spec-version", "cdi", true, set_spec_version},
     {"--help", "", false, set_flag<&Arguments::help>},
     {"--version", "", false, set_flag<&Arguments::version>},
 }};

@@ -17,29 +17,77 @@ namespace {
 
 constexpr std::size_t kMaxSpecBytes = 1U << 20U;
 
-Result<> write_spec(const std::string& name, const vendors::CdiExport& spec, const CdiRequest& request,
-                    const std::string& plan) {
+// A recipe that found its devices on this node.
+struct Found {
+  const vendors::Recipe* recipe = nullptr;
+  vendors::Inventory inventory;
+};
+
+// Those asked for, or all whose devices are here.
+Result<std::vector<Found>> find_devices(const std::vector<vendors::Recipe>& known,
+                                        const std::vector<std::string>& names, const shim::Config& config) {
+  std::vector<Found> out;
+  for (const auto& recipe : known) {
+    const bool is_named = std::find(names.begin(), names.end(), recipe.metadata.name) != names.end();
+    if (!names.empty() && !is_named) continue;
+    auto inventory = vendors::discover(recipe, config.roots);
+    if (!inventory && inventory.error().code == Errc::not_found && !is_named) continue;
+    if (!inventory) return fail(inventory.error());
+    out.push_back({&recipe, *std::move(inventory)});
+  }
+  return out;
+}
+
+// What the version of the specification cannot say, for the reader of the report.
+std::string note_of(const vendors::CdiExport& spec) {
+  if (spec.left_out_gids.empty()) return {};
+  std::vector<std::string> gids;
+  for (const auto gid : spec.left_out_gids) gids.push_back(text::number(gid));
+  return text::cat({" (version ", spec.version,
+                    " has no group ids: users of the container who are not root need ",
+                    text::join(gids, ", "), " from --group-add)"});
+}
+
+// Writes one recipe's devices as a kind ("": its own) into a file; returns the line for the report.
+Result<std::string> write_spec(const Found& found, const std::string& kind, const std::string& file,
+                               const shim::Config& config, const CdiRequest& request) {
+  const std::string plan = text::cat({request.plans, "/", found.recipe->metadata.name, ".json"});
+  HAMI_TRY(const auto spec, vendors::export_cdi(*found.recipe, found.inventory, {config.paths.hook, plan},
+                                                {request.version, kind}));
   if (!spec.plan.empty()) {
     HAMI_CHECK(files::make_dirs(request.plans, 0755));
     HAMI_TRY(const auto json, vendors::to_json(spec.plan));
-    HAMI_CHECK(files::write_atomic(plan, json, 0600));
+    // The hook reads it as the container's root, who is an ordinary user where the engine is one's.
+    HAMI_CHECK(files::write_atomic(plan, json, 0644));
   }
   HAMI_CHECK(files::make_dirs(request.output, 0755));
-  return files::write_atomic(text::cat({request.output, "/hami-", name, ".json"}), spec.json, 0644);
+  HAMI_CHECK(files::write_atomic(file, spec.json, 0644));
+  return text::cat(
+      {file, ": ", text::number(found.inventory.devices.size()), " devices", note_of(spec), "\n"});
 }
 
-// "" when the recipe's devices are not here and nobody asked for exactly this one.
-Result<std::string> generate_one(const vendors::Recipe& recipe, const shim::Config& config, bool is_named,
-                                 const CdiRequest& request) {
-  const auto inventory = vendors::discover(recipe, config.roots);
-  if (!inventory && inventory.error().code == Errc::not_found && !is_named) return std::string{};
-  if (!inventory) return tl::unexpected<Error>(inventory.error());
-  const std::string plan = text::cat({request.plans, "/", recipe.metadata.name, ".json"});
-  HAMI_TRY(const auto spec, vendors::export_cdi(recipe, *inventory, {config.paths.hook, plan}));
-  if (request.output.empty()) return spec.json;
-  HAMI_CHECK(write_spec(recipe.metadata.name, spec, request, plan));
-  return text::cat({request.output, "/hami-", recipe.metadata.name,
-                    ".json: ", text::number(inventory->devices.size()), " devices\n"});
+// The vendor-neutral kind of every class. Two recipes of one class would give one name to two devices.
+Result<std::string> write_neutral_kinds(const std::vector<Found>& found, const shim::Config& config,
+                                        const CdiRequest& request) {
+  std::map<std::string, std::vector<const Found*>> classes;
+  for (const Found& one : found) classes[one.recipe->metadata.device_class].push_back(&one);
+  std::string out;
+  for (const auto& [name, all] : classes) {
+    const std::string file = text::cat({request.output, "/hami-any-", name, ".json"});
+    const std::string kind = text::cat({"hami.io/", name});
+    if (all.size() == 1) {
+      HAMI_TRY(const auto line, write_spec(*all.front(), kind, file, config, request));
+      out += line;
+      continue;
+    }
+    std::error_code failure;
+    std::filesystem::remove(file, failure);  // of a time when there was one
+    std::vector<std::string> vendors;
+    for (const Found* one : all) vendors.push_back(one->recipe->metadata.name);
+    out += text::cat({kind, ": not written, ", text::join(vendors, " and "),
+                      " have devices of this class; generate one of them by name\n"});
+  }
+  return out;
 }
 
 // Specification files of the directories, the later ones with more weight.
@@ -73,16 +121,27 @@ Result<std::string> generate_cdi(const std::vector<std::string>& recipes, const 
                                       [&](const auto& recipe) { return recipe.metadata.name == name; });
     if (!is_known) return fail(Errc::not_found, text::cat({"no recipe ", text::quote(name)}));
   }
+  HAMI_TRY(const auto found, find_devices(known, recipes, config));
+  if (found.empty())
+    return fail(Errc::not_found, "cdi generate: no recipe finds its devices on this node",
+                "see hamictl recipe table for what is looked for");
   std::string out;
-  for (const auto& recipe : known) {
-    const bool is_named = std::find(recipes.begin(), recipes.end(), recipe.metadata.name) != recipes.end();
-    if (!recipes.empty() && !is_named) continue;
-    HAMI_TRY(const auto one, generate_one(recipe, config, is_named, request));
-    out += one;
+  for (const Found& one : found) {
+    const std::string& name = one.recipe->metadata.name;
+    if (request.output.empty()) {
+      const std::string plan = text::cat({request.plans, "/", name, ".json"});
+      HAMI_TRY(const auto spec, vendors::export_cdi(*one.recipe, one.inventory, {config.paths.hook, plan},
+                                                    {request.version, ""}));
+      out += spec.json;
+      continue;
+    }
+    const std::string file = text::cat({request.output, "/hami-", name, ".json"});
+    HAMI_TRY(const auto line, write_spec(one, "", file, config, request));
+    out += line;
   }
-  if (!out.empty()) return out;
-  return fail(Errc::not_found, "cdi generate: no recipe finds its devices on this node",
-              "see hamictl recipe table for what is looked for");
+  if (request.output.empty()) return out;
+  HAMI_TRY(const auto neutral, write_neutral_kinds(found, config, request));
+  return out + neutral;
 }
 
 Result<std::string> list_cdi(const CdiRequest& request) {

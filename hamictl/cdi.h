@@ -11,11 +11,13 @@ namespace hami::hamictl {
 struct CdiRequest {
   std::string output;  // directory for the specifications; empty: print them
   std::vector<std::string> directories = {"/etc/cdi", "/run/cdi"};
+  std::string version;  // of the specifications; empty: the lowest that can say everything
   std::string plans = "/var/lib/hami/cdi";  // what the hook in a specification does
 };
 
 // Specifications of these recipes; without names, of all whose devices are on this node. Writes
-// <output>/hami-<recipe>.json. Fails with not_found when there is none.
+// <output>/hami-<recipe>.json, and <output>/hami-any-<class>.json with the same devices as the kind
+// hami.io/<class> where one recipe alone has devices of the class. Fails with not_found when there is none.
 [[nodiscard]] Result<std::string> generate_cdi(const std::vector<std::string>& recipes,
                                                const CdiRequest& request);
 

@@ -32,6 +32,7 @@ constexpr const char* kUsage =
     "  hamictl --version | --help\n"
     "\n"
     "  --spec-dirs A,B   cdi: where specifications are (/etc/cdi,/run/cdi)\n"
+    "  --spec-version V  cdi generate: of an engine that reads no newer one, 0.5.0 to 1.1.0\n"
     "  --recipes DIR     recipe: where other recipes are (/usr/share/hami/vendors, /etc/hami/vendors.d)\n"
     "  --state-dir DIR   ps, release: the ledger's directory (/run/hami);\n"
     "                    configure: where the original file is kept (/var/lib/hami/configure)\n";

@@ -89,38 +89,67 @@ std::string device_json(const std::string& name, const oci::ContainerEdits& edit
   return text::cat({"    {\"name\": ", json_string(name), ", \"containerEdits\": ", members(edits, ""), "}"});
 }
 
-// Names beginning with a digit need 0.5.0, group ids 0.7.0.
-std::string_view version_for(const oci::ContainerEdits& all) {
-  return all.additional_gids.empty() ? "0.5.0" : "0.7.0";
+// Digits of versions are single ones, so that they compare as texts.
+constexpr std::string_view kFirstWithNumbers = "0.5.0";  // names of devices that begin with a digit
+constexpr std::string_view kFirstWithDots = "0.6.0";     // in the class
+constexpr std::string_view kFirstWithGroups = "0.7.0";   // additionalGids
+
+std::string_view lowest_version(std::string_view kind) {
+  return kind.find('.', kind.find('/')) == std::string_view::npos ? kFirstWithNumbers : kFirstWithDots;
+}
+
+Result<std::string> choose_version(const CdiFormat& format, std::string_view kind, bool has_groups) {
+  const std::string_view lowest = lowest_version(kind);
+  if (format.version.empty()) return std::string(has_groups ? kFirstWithGroups : lowest);
+  const auto known = cdi_versions();
+  const bool is_known = std::find(known.begin(), known.end(), format.version) != known.end();
+  if (is_known && format.version >= lowest) return format.version;
+  return fail(Errc::invalid_request,
+              text::cat({"CDI version ", text::quote(format.version, 40),
+                         is_known ? " cannot name these devices" : " is unknown"}),
+              text::cat({"use one from ", lowest, " to ", known.back()}));
+}
+
+// The edits as the version can say them.
+oci::ContainerEdits sayable(oci::ContainerEdits edits, std::string_view version) {
+  if (version < kFirstWithGroups) edits.additional_gids.clear();
+  return edits;
 }
 
 }  // namespace
 
-Result<CdiExport> export_cdi(const Recipe& recipe, const Inventory& inventory, const CdiHookPaths& hook) {
+Result<CdiExport> export_cdi(const Recipe& recipe, const Inventory& inventory, const CdiHookPaths& hook,
+                             const CdiFormat& format) {
   const ContainerFacts facts;
-  HAMI_TRY(const auto common, render(recipe, inventory, {}, {}, facts));
-  std::vector<Slice> every;
+  const std::string kind = format.kind.empty()
+                               ? text::cat({recipe.metadata.vendor, "/", recipe.metadata.device_class})
+                               : format.kind;
+  std::vector<Slice> every(inventory.devices.size());
+  for (std::size_t i = 0; i < every.size(); ++i) {
+    every[i].device_index = static_cast<std::uint32_t>(i);
+    every[i].whole = true;
+  }
+  HAMI_TRY(const auto all, render(recipe, inventory, every, {}, facts));
+  HAMI_TRY(const auto none, render(recipe, inventory, {}, {}, facts));
+  CdiExport out;
+  out.plan = all.plan;
+  HAMI_TRY(out.version, choose_version(format, kind, !all.edits.additional_gids.empty()));
+  if (out.version < kFirstWithGroups) out.left_out_gids = all.edits.additional_gids;
+  const auto common = sayable(none.edits, out.version);
   std::vector<std::string> devices;
-  for (std::size_t i = 0; i < inventory.devices.size(); ++i) {
-    const Device& device = inventory.devices[i];
-    Slice slice;
-    slice.device_index = static_cast<std::uint32_t>(i);
-    slice.whole = true;
-    every.push_back(slice);
+  for (const Slice& slice : every) {
+    const Device& device = inventory.devices[slice.device_index];
     HAMI_TRY(const auto one, render(recipe, inventory, {slice}, {}, facts));
-    const auto edits = beyond(one.edits, common.edits);
+    const auto edits = beyond(sayable(one.edits, out.version), common);
     devices.push_back(device_json(text::number(device.index), edits));
     if (is_device_name(device.uuid)) devices.push_back(device_json(device.uuid, edits));
   }
-  HAMI_TRY(const auto all, render(recipe, inventory, every, {}, facts));
-  devices.push_back(device_json("all", beyond(all.edits, common.edits)));
-  CdiExport out;
-  out.plan = all.plan;
+  devices.push_back(device_json("all", beyond(sayable(all.edits, out.version), common)));
   const std::string hooks = out.plan.empty() ? std::string{} : hook_json(hook);
-  out.json = text::cat({"{\n  \"cdiVersion\": \"", version_for(all.edits), "\",\n  \"kind\": ",
-                        json_string(text::cat({recipe.metadata.vendor, "/", recipe.metadata.device_class})),
-                        ",\n  \"devices\": [\n", text::join(devices, ",\n"),
-                        "\n  ],\n  \"containerEdits\": ", members(common.edits, hooks), "\n}\n"});
+  out.json =
+      text::cat({"{\n  \"cdiVersion\": ", json_string(out.version), ",\n  \"kind\": ", json_string(kind),
+                 ",\n  \"devices\": [\n", text::join(devices, ",\n"),
+                 "\n  ],\n  \"containerEdits\": ", members(common, hooks), "\n}\n"});
   return out;
 }
 

@@ -172,6 +172,8 @@ void add_problems(const CdiEdits& edits, std::vector<std::string>& out) {
 
 }  // namespace
 
+std::span<const std::string_view> cdi_versions() { return kVersions; }
+
 bool CdiEdits::empty() const {
   return env.empty() && nodes.empty() && mounts.empty() && hooks.empty() && gids.empty() &&
          unsupported.empty();

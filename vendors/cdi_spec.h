@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,14 +76,25 @@ struct CdiHookPaths {
   std::string plan;
 };
 
+struct CdiFormat {
+  std::string version;  // "0.6.0"; empty: the lowest that can say everything
+  std::string kind;     // "hami.io/gpu"; empty: the recipe's own
+};
+
 struct CdiExport {
-  std::string json;  // the specification, in the lowest version that can say it
-  HookPlan plan;     // empty: no hook is in the specification
+  std::string json;
+  HookPlan plan;                             // empty: no hook is in the specification
+  std::string version;                       // that it is written in
+  std::vector<std::uint32_t> left_out_gids;  // which that version cannot say
 };
 
 // Whole devices of the inventory, by index and by uuid, and "all". Slices belong to one container and are
-// not exported.
+// not exported. Group ids are left out of a version that has none; fails with invalid_request for a version
+// that is unknown, or that cannot name the devices.
 [[nodiscard]] Result<CdiExport> export_cdi(const Recipe& recipe, const Inventory& inventory,
-                                           const CdiHookPaths& hook);
+                                           const CdiHookPaths& hook, const CdiFormat& format = {});
+
+// The versions that specifications are read and written in, the lowest first.
+[[nodiscard]] std::span<const std::string_view> cdi_versions();
 
 }  // namespace hami::vendors

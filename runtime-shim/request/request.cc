@@ -32,6 +32,8 @@ constexpr std::array<std::string_view, 2> kBareKeys{"gpu-memory", "gpu-fraction"
 // Annotations that name CDI devices: ours, and those that kubelet's plugins ask the engine with.
 constexpr std::string_view kCdiKey = "hami.io/cdi-devices";
 constexpr std::string_view kEngineCdiPrefix = "cdi.k8s.io/";
+// Kinds that `hamictl cdi generate` makes for engines: other names of devices that recipes have, and count.
+constexpr std::string_view kNeutralCdiVendor = "hami.io/";
 
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -132,6 +134,12 @@ Result<std::vector<CdiName>> cdi_names(const oci::ContainerView& container) {
         return fail(Errc::invalid_request,
                     text::cat({origin, ": ", text::quote(name), " names no CDI device"}),
                     "write <vendor>/<class>=<device>");
+      }
+      if (!engine && name.starts_with(kNeutralCdiVendor)) {
+        return fail(Errc::invalid_request,
+                    text::cat({origin, ": ", text::quote(name),
+                               " is a name for engines, under which nothing is counted"}),
+                    "name the device by its vendor's kind, as in nvidia.com/gpu=0");
       }
       out.push_back({name, origin, engine});
     }

@@ -11,11 +11,20 @@ setup_file() {
   make_glibc_rootfs "$F/rootfs" "$CUDACLI"
   make_busybox_rootfs "$F/busybox"
   use_config "$F/config.toml" "$F/state"
-  start_docker ".runtimes.hami.path = \"$HAMI\" | .runtimes.plain.path = \"$(command -v "$HAMI_LOW_LEVEL")\""
+  cdi=$("$HAMI_BUILD_DIR/bin/hamictl" cdi generate --output "$F/cdi")
+  assert_in "/hami-any-gpu.json: 2 devices" "$cdi"
+  # dockerd has --gpus where it finds this program when it starts.
+  install -D -m 0755 /dev/stdin "$F/bin/nvidia-container-runtime-hook" <<<"#!/bin/sh
+: >'$F/vendor-hook-ran'"
+  PATH=$F/bin:$PATH start_docker "$(cdi_settings) .runtimes.hami.path = \"$HAMI\" | .runtimes.plain.path = \"$(command -v "$HAMI_LOW_LEVEL")\""
   import_image "$F/rootfs" hami-test:1
   import_image "$F/busybox" hami-busybox:1
   import_image "$F/rootfs" hami-env:1 'ENV NVIDIA_VISIBLE_DEVICES=all' 'ENV LD_PRELOAD=/tmp/evil.so'
 }
+
+# What dockerd's own support of CDI needs, from version 25 on; earlier ones know neither the switch nor the directories.
+has_cdi() { [ "$(dockerd --version | sed -E 's/.* version ([0-9]+).*/\1/')" -ge 25 ]; }
+cdi_settings() { ! has_cdi || echo ".features.cdi = true | .\"cdi-spec-dirs\" = [\"$F/cdi\"] |"; }
 
 setup() {
   fresh_test_dir
@@ -139,6 +148,30 @@ SLICE=(-e HAMI_RESOURCES=nvidia.com/gpu=1,nvidia.com/gpumem=3000)
   need script
   try script -qec "docker --host unix://$DOCKER_SOCKET run --network none --runtime=hami --rm -t ${SLICE[*]} hami-test:1 tty" /dev/null
   assert_in /dev/pts/ "$out"
+}
+
+@test "docker run --device gives a whole card by CDI, where dockerd has it; dockerd says when it has not" {
+  local name
+  for name in hami.io/gpu=1 nvidia.com/gpu=1; do
+    try docker_run --runtime=plain --rm --device "$name" hami-test:1 sh -c 'ls /dev/nvidia[0-9]; nvidia-smi -L | wc -l'
+    if has_cdi; then
+      assert_status 0
+      assert_equal "/dev/nvidia1
+1" "$out"
+    else
+      assert_status 125
+      assert_in 'could not select device driver "cdi"' "$err"
+    fi
+  done
+}
+
+@test "docker run --gpus all is a request of ours, counted, and the vendor's hook does not run" {
+  try hami_docker_run -d --gpus all hami-test:1 sleep 100000
+  assert_status 0
+  assert_leases 1
+  try private_docker exec "$out" nvidia-smi -L
+  assert_equal 2 "$(wc -l <<<"$out")"
+  [ ! -e "$F/vendor-hook-ran" ] || explain "the vendor's hook ran"
 }
 
 @test "hostile environment of an image runs nothing on the host" {

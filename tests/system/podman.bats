@@ -1,4 +1,5 @@
-# Podman: through the runtime, and through its precreate hook with the plain low-level runtime. Both give the same container.
+# Podman: through the runtime, and through its precreate hook with the plain low-level runtime. Both give the same
+# container. And by its own support of CDI, which gives whole cards.
 
 load lib/common
 load lib/rootfs
@@ -169,6 +170,55 @@ SLICE=(--annotation nvidia.com/gpu=1 --annotation nvidia.com/gpumem=3000)
     try "$way" --rm "${SLICE[@]}" hami-env:1 true
     assert_status 0
   done
+}
+
+# --- whole cards by the engine's own CDI
+
+generate() { "$HAMI_BUILD_DIR/bin/hamictl" cdi generate "$@"; }
+
+@test "podman --device gives a whole card under the plain runtime, by both of its names" {
+  try generate --output /etc/cdi
+  assert_status 0
+  assert_in "/etc/cdi/hami-nvidia.json: 2 devices" "$out"
+  assert_in "/etc/cdi/hami-any-gpu.json: 2 devices" "$out"
+  local look='ls /dev/nvidia[0-9]; nvidia-smi -L | wc -l; nvidia-smi | grep -o "[0-9]*MiB / [0-9]*MiB"'
+  local name
+  for name in hami.io/gpu=1 nvidia.com/gpu=1; do
+    try podman_run -- --rm --device "$name" hami-test:1 sh -c "$look"
+    assert_status 0
+    assert_equal "/dev/nvidia1
+1
+0MiB / ${CARD_MIB}MiB" "$out"
+  done
+  try podman_run -- --rm --device hami.io/gpu=all hami-test:1 sh -c 'nvidia-smi -L | wc -l'
+  assert_equal 2 "$out"
+  # A whole card that podman gave is podman's: nothing of it is in the ledger, with our runtime below or without.
+  try podman_run --runtime hami -- --rm --device hami.io/gpu=0 hami-test:1 sh -c 'ls /dev/nvidia[0-9]; nvidia-smi -L | wc -l'
+  assert_equal "/dev/nvidia0
+1" "$out"
+  assert_leases 0
+}
+
+@test "the names of podman's CDI are no way around the ledger, and the annotations of Kubernetes give what is missing" {
+  generate --output /etc/cdi >/dev/null
+  try by_runtime --rm --annotation hami.io/cdi-devices=hami.io/gpu=0 hami-test:1 echo started
+  assert_status 126
+  assert_in "'hami.io/gpu=0' is a name for engines" "$err"
+  assert_not_in started "$out"
+  try by_runtime --rm --annotation cdi.k8s.io/plugin_0=hami.io/gpu=1 hami-test:1 nvidia-smi -L
+  assert_status 0
+  assert_equal 1 "$(wc -l <<<"$out")"
+}
+
+@test "nodes with a group: podman reads the version without group ids, and is told what that leaves out" {
+  chgrp 44 "$NODE/driver/dev/nvidia0" && chmod 0660 "$NODE/driver/dev/nvidia0"
+  try generate --output /etc/cdi --spec-version 0.5.0
+  chgrp 0 "$NODE/driver/dev/nvidia0" && chmod 0666 "$NODE/driver/dev/nvidia0"
+  assert_status 0
+  assert_in "need 44 from --group-add" "$out"
+  try podman_run -- --rm --user 1000 --group-add 44 --device hami.io/gpu=0 hami-test:1 nvidia-smi -L
+  assert_status 0
+  assert_equal 1 "$(wc -l <<<"$out")"
 }
 
 @test "broken input stops the precreate hook with a reason, and is not given on" {

@@ -1,5 +1,5 @@
 # Podman of an ordinary user: the node's ledger is root's, so a request is refused with the reason, and what asks for
-# nothing runs.
+# nothing runs. Whole cards are there by podman's own CDI.
 
 load lib/common
 load lib/rootfs
@@ -22,10 +22,20 @@ setup_file() {
   printf 'hamiuser:x:%s:\n' "$USER_ID" >>/etc/group
   echo "hamiuser:$FIRST_ID:65536" | tee -a /etc/subuid >>/etc/subgid
   mkdir -p "$F/home" "$F/runtime"
+  give_nodes
   start_podman
   chown -R "$USER_ID:$USER_ID" "$F/home" "$F/runtime" "$PODMAN"
   tar -C "$F/rootfs" --exclude=./dev -cf "$F/image.tar" .
   rootless_podman import --quiet "$F/image.tar" hami-test:1 >/dev/null
+}
+
+# In a user namespace the low-level runtime binds a device node from the host's /dev instead of making one. Podman keeps
+# the mount namespace of its first start, and its locks in /dev/shm.
+give_nodes() {
+  mkdir -p "$F/shm" && mount --bind /dev/shm "$F/shm"
+  cover_directory /dev
+  mount --move "$F/shm" /dev/shm
+  cp -a "$NODE/driver/dev/"nvidia* /dev/
 }
 
 setup() {
@@ -70,4 +80,15 @@ rootless_run() { rootless_podman "$1" "$2" run --rm --network none "${@:3}"; }
   [ "$status" != 0 ] || explain "the container started"
   assert_not_in started "$out"
   [ "$HAMI_LOW_LEVEL" = crun ] || assert_in "hami-hook: start refused: the node's ledger" "$err"
+}
+
+@test "whole cards are there for users by podman's CDI: node, libraries, links and loader cache" {
+  "$HAMI_BUILD_DIR/bin/hamictl" cdi generate --output /etc/cdi >/dev/null
+  try rootless_podman run --rm --network none --device hami.io/gpu=1 hami-test:1 sh -c \
+    'ls /dev/nvidia[0-9]; readlink /usr/lib/x86_64-linux-gnu/libcuda.so.1; nvidia-smi -L | wc -l'
+  assert_status 0
+  assert_in /dev/nvidia1 "$out"
+  assert_not_in /dev/nvidia0 "$out"
+  assert_in libcuda.so. "$out"
+  assert_equal 1 "$(tail -n 1 <<<"$out")"
 }

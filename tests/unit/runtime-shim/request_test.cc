@@ -321,6 +321,14 @@ TEST(Request, CdiNamesOfARecipesKindSelectItsDevices) {
               AllOf(HasSubstr("hami.io/cdi-devices"), HasSubstr("nvidia.com/gpu")));
 }
 
+TEST(Request, NamesForEnginesAreNoWayAroundTheLedger) {
+  EXPECT_THAT(refusal(parse(annotated({{"hami.io/cdi-devices", "hami.io/gpu=0"}}))),
+              AllOf(HasSubstr("'hami.io/gpu=0'"), HasSubstr("nvidia.com/gpu=0")));
+  const auto of_engine = parse(annotated({{"cdi.k8s.io/p", "hami.io/gpu=0"}}));
+  ASSERT_TRUE(of_engine && *of_engine) << refusal(of_engine);
+  EXPECT_EQ((*of_engine)->cdi.front().name, "hami.io/gpu=0");
+}
+
 TEST(Request, RefusesWhatIsNoCdiName) {
   for (const char* name : {"card", "a/../b=c", "a/b=c/d", "a/b="})
     EXPECT_THAT(refusal(parse(annotated({{"hami.io/cdi-devices", name}}))), HasSubstr("names no CDI device"));

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/unit/vendors/fake_node.h"
 
@@ -85,6 +87,65 @@ TEST(CdiExport, SaysWhatARecipeGivesAndReadsBack) {
   ASSERT_EQ(spec->edits.hooks.size(), 1U);
   EXPECT_EQ(spec->edits.hooks[0].path, "/usr/bin/hami-hook");
   EXPECT_FALSE(exported->plan.empty());
+}
+
+class CdiFormats : public testing::Test {
+ protected:
+  void SetUp() override {
+    node_.nvidia_kernel();
+    node_.nvidia_user();
+    if (!node_.nvidia_nodes()) GTEST_SKIP() << "device nodes cannot be made here (needs root with CAP_MKNOD)";
+  }
+  Result<CdiExport> exported(const CdiFormat& format) {
+    HAMI_TRY(const auto inventory, discover(recipe_, node_.roots()));
+    return export_cdi(recipe_, inventory, {"/usr/bin/hami-hook", "/var/lib/hami/cdi/nvidia.json"}, format);
+  }
+  // The nodes of the cards are for a group.
+  void close_nodes() {
+    const std::string card = node_.dir() + "/dev/nvidia0";
+    ASSERT_EQ(::chown(card.c_str(), 0, 44), 0);
+    ASSERT_EQ(::chmod(card.c_str(), 0660), 0);
+  }
+  FakeNode node_;
+  Recipe recipe_ = nvidia_recipe();
+};
+
+TEST_F(CdiFormats, AKindOfNoVendorHasTheSameDevices) {
+  const auto own = exported({});
+  const auto neutral = exported({"", "hami.io/gpu"});
+  ASSERT_TRUE(own && neutral);
+  const auto a = parse_cdi_spec(own->json, "a.json");
+  const auto b = parse_cdi_spec(neutral->json, "b.json");
+  ASSERT_TRUE(a && b);
+  EXPECT_EQ(b->kind, "hami.io/gpu");
+  EXPECT_EQ(a->devices, b->devices);
+  EXPECT_EQ(a->edits, b->edits);
+}
+
+TEST_F(CdiFormats, GroupIdsRaiseTheVersionAndAreLeftOutOfALowerOne) {
+  close_nodes();
+  const auto lowest = exported({});
+  ASSERT_TRUE(lowest) << lowest.error().line();
+  EXPECT_EQ(lowest->version, "0.7.0");
+  EXPECT_THAT(lowest->left_out_gids, IsEmpty());
+  EXPECT_THAT(lowest->json, HasSubstr("additionalGids"));
+  const auto old = exported({"0.5.0", ""});
+  ASSERT_TRUE(old) << old.error().line();
+  EXPECT_EQ(old->version, "0.5.0");
+  EXPECT_THAT(old->left_out_gids, ElementsAre(44U));
+  EXPECT_THAT(old->json, testing::Not(HasSubstr("additionalGids")));
+  EXPECT_TRUE(parse_cdi_spec(old->json, "old.json"));
+}
+
+TEST_F(CdiFormats, RefusesVersionsThatCannotNameTheDevices) {
+  const auto refusal = [&](const CdiFormat& format) {
+    const auto spec = exported(format);
+    return spec ? "no error" : spec.error().line();
+  };
+  EXPECT_THAT(refusal({"0.4.0", ""}),
+              HasSubstr("'0.4.0' cannot name these devices; use one from 0.5.0 to 1.1.0"));
+  EXPECT_THAT(refusal({"0.5.0", "hami.io/gpu.big"}), HasSubstr("use one from 0.6.0"));
+  EXPECT_THAT(refusal({"7", ""}), HasSubstr("'7' is unknown"));
 }
 
 }  // namespace
