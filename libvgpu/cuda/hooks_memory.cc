@@ -17,6 +17,15 @@ std::uint64_t pitched(std::uint64_t width, std::uint64_t height) noexcept {
   return granule(bytes);
 }
 
+// Allocates rows of `width` bytes through `call`, which writes `*ptr` and `*pitch`.
+template <typename Pointer, typename Size, typename Call>
+CUresult allocate_pitched(Pointer* ptr, Size* pitch, std::uint64_t width, std::uint64_t height,
+                          Call call) noexcept {
+  // Nowhere to put the answer: refused by the driver, however much was asked for.
+  if (ptr == nullptr || pitch == nullptr) return mode() == Mode::unusable ? kUnusable : call();
+  return allocate_settled(ptr, pitched(width, height), call, [=] { return pitched(*pitch, height); });
+}
+
 // cuMemFree takes back what any allocator gave, stream-ordered memory too.
 template <typename Call>
 CUresult free_linear(std::uint64_t ptr, Call call) noexcept {
@@ -52,18 +61,16 @@ HAMI_EXPORT CUresult cuMemAllocManaged(CUdeviceptr* ptr, std::size_t bytes, unsi
 
 HAMI_EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr* ptr, std::size_t* pitch, std::size_t width,
                                         std::size_t height, unsigned element_bytes) {
-  return allocate_settled(
-      ptr, pitched(width, height),
-      [=] { return driver<&CudaDriver::cuMemAllocPitch_v2>(ptr, pitch, width, height, element_bytes); },
-      [=] { return pitched(*pitch, height); });
+  return allocate_pitched(ptr, pitch, width, height, [=] {
+    return driver<&CudaDriver::cuMemAllocPitch_v2>(ptr, pitch, width, height, element_bytes);
+  });
 }
 
 HAMI_EXPORT CUresult cuMemAllocPitch(CUdeviceptr32* ptr, unsigned* pitch, unsigned width, unsigned height,
                                      unsigned element_bytes) {
-  return allocate_settled(
-      ptr, pitched(width, height),
-      [=] { return driver<&CudaDriver::cuMemAllocPitch>(ptr, pitch, width, height, element_bytes); },
-      [=] { return pitched(*pitch, height); });
+  return allocate_pitched(ptr, pitch, width, height, [=] {
+    return driver<&CudaDriver::cuMemAllocPitch>(ptr, pitch, width, height, element_bytes);
+  });
 }
 
 HAMI_EXPORT CUresult cuMemFree_v2(CUdeviceptr ptr) {

@@ -93,8 +93,12 @@ HAMI_EXPORT nvmlReturn_t nvmlDeviceGetAccountingStats(nvmlDevice_t device, unsig
                                                       nvmlAccountingStats_t* stats) {
   if (mode() != Mode::on) return nvml<&NvmlDriver::nvmlDeviceGetAccountingStats>(device, pid, stats);
   const std::uint32_t host_pid = g_process.account.host_of_pid(pid);
-  if (host_pid == 0) return NVML_ERROR_NOT_FOUND;
-  return nvml<&NvmlDriver::nvmlDeviceGetAccountingStats>(device, host_pid, stats);
+  if (host_pid != 0) return nvml<&NvmlDriver::nvmlDeviceGetAccountingStats>(device, host_pid, stats);
+  // Nobody has pid 0: the driver says whether it can tell of anybody at all.
+  nvmlAccountingStats_t nobody = {};
+  const nvmlReturn_t status =
+      nvml<&NvmlDriver::nvmlDeviceGetAccountingStats>(device, 0U, stats == nullptr ? nullptr : &nobody);
+  return status == NVML_SUCCESS ? NVML_ERROR_NOT_FOUND : status;
 }
 
 HAMI_EXPORT nvmlReturn_t nvmlSystemGetProcessName(unsigned pid, char* name, unsigned length) {
