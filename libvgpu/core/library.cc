@@ -13,15 +13,14 @@ namespace {
 constexpr unsigned kRowsMax = 400;
 static_assert(kRowsMax < LibraryState::kSlots / 2);
 
-// "/usr/lib/libcuda.so.550.54" is a file of "libcuda.so.1": same name up to ".so".
+}  // namespace
+
 bool is_file_of(const char* path, const char* soname) noexcept {
   const char* slash = std::strrchr(path, '/');
   const char* name = slash == nullptr ? path : slash + 1;
   const auto stem = static_cast<std::size_t>(std::strstr(soname, ".so") - soname) + 3;
   return std::strncmp(name, soname, stem) == 0 && (name[stem] == '\0' || name[stem] == '.');
 }
-
-}  // namespace
 
 int Library::find(std::string_view symbol) const noexcept {
   unsigned low = 0;

@@ -19,6 +19,10 @@ constexpr std::uint32_t symbol_hash(const char* symbol) noexcept {
   return hash;
 }
 
+// Is `path` a file of the library `soname`? "/usr/lib/libcuda.so.550.54" is one of "libcuda.so.1": the same
+// name up to ".so".
+bool is_file_of(const char* path, const char* soname) noexcept;
+
 // One function: our replacement, or null for one that we only call.
 struct Row {
   const char* symbol;

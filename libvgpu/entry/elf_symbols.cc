@@ -4,7 +4,6 @@
 #include <link.h>
 
 #include <cstdint>
-#include <cstring>
 
 #include "libvgpu/core/library.h"
 
@@ -65,7 +64,7 @@ Symbols read_symbols(const dl_phdr_info& object) noexcept {
 bool is_wanted(const Symbols& symbols, std::uint32_t index, const char* name) noexcept {
   const ElfW(Sym)& symbol = symbols.table[index];
   return symbol.st_shndx != SHN_UNDEF && (symbol.st_info & 15) == STT_FUNC &&
-         std::strcmp(symbols.names + symbol.st_name, name) == 0;
+         is_same_text(symbols.names + symbol.st_name, name);
 }
 
 // Layout: bucket count, first symbol, Bloom words, Bloom shift; Bloom filter; buckets; chains. The lowest bit
@@ -129,6 +128,23 @@ int visit_behind(dl_phdr_info* object, std::size_t, void* data) noexcept {
   return 0;
 }
 
+struct Order {
+  const void* first;
+  const void* second;
+  bool is_first_seen;
+  bool is_before;
+};
+
+int visit_order(dl_phdr_info* object, std::size_t, void* data) noexcept {
+  auto& order = *static_cast<Order*>(data);
+  if (contains(*object, order.second)) {
+    order.is_before = order.is_first_seen;
+    return 1;
+  }
+  order.is_first_seen = order.is_first_seen || contains(*object, order.first);
+  return 0;
+}
+
 }  // namespace
 
 struct ObjectSearch {
@@ -171,6 +187,12 @@ void* find_behind(const void* caller, const char* symbol) noexcept {
   SearchBehind behind = {caller, false, {symbol, symbol_hash(symbol), nullptr}};
   ::dl_iterate_phdr(visit_behind, &behind);
   return behind.search.found;
+}
+
+bool is_before(const void* first, const void* second) noexcept {
+  Order order = {first, second, false, false};
+  ::dl_iterate_phdr(visit_order, &order);
+  return order.is_before;
 }
 
 }  // namespace hami::vgpu

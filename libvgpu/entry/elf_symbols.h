@@ -5,6 +5,15 @@
 
 namespace hami::vgpu {
 
+// Are two texts the same? Not the C library's function: a sanitizer that replaces that one looks for it with
+// dlsym while it starts, and we must answer without it.
+constexpr bool is_same_text(const char* a, const char* b) noexcept {
+  for (; *a == *b; ++a, ++b) {
+    if (*a == '\0') return true;
+  }
+  return false;
+}
+
 // The address of the function `symbol` in the first loaded object that defines it and is not this library;
 // null when there is none. Any version of the symbol will do.
 void* find_in_other_objects(const char* symbol) noexcept;
@@ -12,6 +21,10 @@ void* find_in_other_objects(const char* symbol) noexcept;
 // The same for the objects loaded after the one that holds `caller`, this library included; null also when
 // `caller` lies in another of the loader's name spaces.
 void* find_behind(const void* caller, const char* symbol) noexcept;
+
+// Was the object that holds `first` loaded before the one that holds `second`? False when either lies in
+// another of the loader's name spaces.
+bool is_before(const void* first, const void* second) noexcept;
 
 // One loaded object of the program, with the functions that it defines itself. Valid while it stays loaded.
 class LoadedObject {

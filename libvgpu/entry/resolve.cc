@@ -20,11 +20,19 @@ constinit void* hami_real_dlopen = nullptr;
 namespace hami::vgpu {
 namespace {
 
+// A function of the loader behind this library. What lies in front of us and replaces it too, as a sanitizer
+// in the program does, comes to us with its own call: that one must not be sent back.
+void* find_behind_us(const char* symbol) noexcept {
+  void* behind = find_behind(reinterpret_cast<const void*>(&find_in_other_objects), symbol);
+  return behind != nullptr ? behind : find_in_other_objects(symbol);
+}
+
 // Any number of threads may come here first: they all store the same values.
 void find_real() noexcept {
-  void* dlvsym_address = find_in_other_objects("dlvsym");
-  void* dlsym_address = find_in_other_objects("dlsym");
+  void* dlvsym_address = find_behind_us("dlvsym");
+  void* dlsym_address = find_behind_us("dlsym");
   if (dlsym_address == nullptr) std::abort();  // no C library has this library loaded and no dlsym
+  __atomic_store_n(&hami_real_dlopen, find_behind_us("dlopen"), __ATOMIC_RELEASE);
   __atomic_store_n(&hami_real_dlvsym, dlvsym_address, __ATOMIC_RELEASE);
   __atomic_store_n(&hami_real_dlsym, dlsym_address, __ATOMIC_RELEASE);
 }
@@ -32,7 +40,7 @@ void find_real() noexcept {
 // Only names of functions in our tables go further; everything else costs a few comparisons.
 const Library* library_of(const char* symbol) noexcept {
   if (symbol[0] == 'c' && symbol[1] == 'u') return &cuda_library();
-  if (std::strncmp(symbol, "nvml", 4) == 0) return &nvml_library();
+  if (symbol[0] == 'n' && symbol[1] == 'v' && symbol[2] == 'm' && symbol[3] == 'l') return &nvml_library();
   return nullptr;
 }
 
@@ -72,6 +80,42 @@ int replaced_row(const char* symbol, const Library*& library) noexcept {
   return index >= 0 && library->row(index).hook != nullptr ? index : -1;
 }
 
+// One of the loader's functions that we replace: the loader's, and ours.
+struct LoaderFunction {
+  const char* symbol;
+  void* const* real;
+  void* ours;
+};
+const LoaderFunction kLoaderFunctions[] = {{"dlsym", &hami_real_dlsym, reinterpret_cast<void*>(&::dlsym)},
+                                           {"dlvsym", &hami_real_dlvsym, reinterpret_cast<void*>(&::dlvsym)},
+                                           {"dlopen", &hami_real_dlopen, reinterpret_cast<void*>(&::dlopen)}};
+
+// The one that `symbol` names; null for every other name.
+const LoaderFunction* find_loader_function(const char* symbol) noexcept {
+  if (symbol == nullptr || symbol[0] != 'd' || symbol[1] != 'l') return nullptr;
+  for (const LoaderFunction& function : kLoaderFunctions) {
+    if (is_same_text(symbol, function.symbol)) return &function;
+  }
+  return nullptr;
+}
+
+bool is_of_c_library(const void* address) noexcept {
+  const char* path = LoadedObject::at(address).path();
+  return path != nullptr && (is_file_of(path, "libc.so.6") || is_file_of(path, "libdl.so.2"));
+}
+
+// A program that asks for the C library's own dlsym would find the driver past us with it. It gets ours,
+// which serves it as well. Only who replaces these functions too, behind us, is left with what it asks for:
+// our calls end in it.
+HamiAnswer answer_loader_function(const LoaderFunction& function, void* address,
+                                  const void* caller) noexcept {
+  if (address == nullptr || address == function.ours) return HamiAnswer{address, address != nullptr};
+  if (address != *function.real && !is_of_c_library(address)) return kUndecided;
+  const bool replaces =
+      LoadedObject::at(caller).find(function.symbol, symbol_hash(function.symbol)) != nullptr;
+  return replaces && !is_before(caller, function.ours) ? kUndecided : HamiAnswer{function.ours, 1};
+}
+
 // What RTLD_NEXT finds for `caller`. An object that the program opened may look among its own dependencies,
 // which can lie before it: then the driver is found there, and better once too often than past the limit.
 void* find_next(const void* caller, const char* symbol) noexcept {
@@ -87,7 +131,7 @@ void prepare() noexcept {
 
 void* real_dlopen(const char* path, int flags) noexcept {
   using Dlopen = void* (*)(const char*, int);
-  const auto function = reinterpret_cast<Dlopen>(find_in_other_objects("dlopen"));
+  const auto function = reinterpret_cast<Dlopen>(find_behind_us("dlopen"));
   return function == nullptr ? nullptr : function(path, flags);
 }
 
@@ -112,10 +156,12 @@ HamiAnswer hami_find_hook(void* handle, const char* symbol, const void* caller) 
   using namespace hami::vgpu;
   const Library* library = nullptr;
   prepare();
-  const int index = replaced_row(symbol, library);
-  if (index < 0) return kUndecided;
+  const LoaderFunction* function = find_loader_function(symbol);
+  const int index = function == nullptr ? replaced_row(symbol, library) : -1;
+  if (function == nullptr && index < 0) return kUndecided;
   const ErrnoGuard keep_errno;
   void* address = handle == RTLD_NEXT ? find_next(caller, symbol) : real_dlsym(handle, symbol);
+  if (function != nullptr) return answer_loader_function(*function, address, caller);
   return address == nullptr ? kUndecided : replace(*library, index, address);
 }
 
@@ -124,20 +170,24 @@ HamiAnswer hami_find_hook_versioned(void* handle, const char* symbol, const char
   using namespace hami::vgpu;
   const Library* library = nullptr;
   prepare();
-  const int index = replaced_row(symbol, library);
-  if (index < 0) return kUndecided;
+  const LoaderFunction* function = find_loader_function(symbol);
+  const int index = function == nullptr ? replaced_row(symbol, library) : -1;
+  if (function == nullptr && index < 0) return kUndecided;
   const ErrnoGuard keep_errno;
+  // Those in front of us have no versions, the C library has: the loader would pass over them, and us.
+  if (function != nullptr && handle == RTLD_NEXT && is_before(caller, function->ours)) {
+    return HamiAnswer{function->ours, 1};
+  }
   using Dlvsym = void* (*)(void*, const char*, const char*);
   void* address = handle == RTLD_NEXT ? find_next(caller, symbol)
                                       : reinterpret_cast<Dlvsym>(hami_real_dlvsym)(handle, symbol, version);
+  if (function != nullptr) return answer_loader_function(*function, address, caller);
   return address == nullptr ? kUndecided : replace(*library, index, address);
 }
 
 int hami_flags_to_open(int flags) noexcept {
   using namespace hami::vgpu;
   const ErrnoGuard keep_errno;
-  if (__atomic_load_n(&hami_real_dlopen, __ATOMIC_ACQUIRE) == nullptr) {
-    __atomic_store_n(&hami_real_dlopen, find_in_other_objects("dlopen"), __ATOMIC_RELEASE);
-  }
+  prepare();
   return (flags & RTLD_DEEPBIND) == 0 || mode() == Mode::off ? flags : flags & ~RTLD_DEEPBIND;
 }
