@@ -175,7 +175,7 @@ bool Account::take_slot(std::uint32_t index) noexcept {
   while (high <= index && !page_->high_water.compare_exchange_weak(high, index + 1)) {
   }
   slot.start_time.store(own_start_time(), std::memory_order_relaxed);
-  slot.host_pid.store(own_host_pid(), std::memory_order_relaxed);
+  slot.host_pid.store(host_pid_of_self(), std::memory_order_relaxed);
   slot.flags.store(abi::kSlotEnforced, std::memory_order_relaxed);
   slot.life.store(life_, std::memory_order_relaxed);
   slot.owner.store(std::uint64_t{static_cast<std::uint32_t>(::getpid())} << 32U | 1U,
@@ -188,27 +188,37 @@ bool Account::take_slot(std::uint32_t index) noexcept {
   return true;
 }
 
+// A process does not see its own lock: no sweep of another thread may look at the slot before it is known as
+// ours.
+abi::UsageSlot* Account::take_free_slot() noexcept {
+  const LockGuard no_sweep(sweeping_);
+  if (!keep_file()) {
+    log(LogLevel::error, "the usage page '", path_, "' is gone; CUDA memory calls fail");
+    return nullptr;
+  }
+  for (std::uint32_t index = 0; index < abi::kMaxSlots; ++index) {
+    if (take_slot(index)) return slot_.load(std::memory_order_acquire);
+  }
+  return nullptr;
+}
+
+// Asking the kernel about every process costs more the more there are, so those that start together do not
+// all look for dead ones.
 abi::UsageSlot* Account::join() noexcept {
   const ErrnoGuard keep_errno;
   const LockGuard guard(joining_);
   abi::UsageSlot* mine = slot_.load(std::memory_order_acquire);
   if (mine != nullptr) return mine;
+  sweep_now_and_then();
+  mine = take_free_slot();
+  if (mine != nullptr || !has_file()) return mine;
   sweep();
-  {
-    // A process does not see its own lock: no sweep of another thread may look at the slot before it is known
-    // as ours.
-    const LockGuard no_sweep(sweeping_);
-    if (!keep_file()) {
-      log(LogLevel::error, "the usage page '", path_, "' is gone; CUDA memory calls fail");
-      return nullptr;
-    }
-    for (std::uint32_t index = 0; index < abi::kMaxSlots; ++index) {
-      if (take_slot(index)) return slot_.load(std::memory_order_acquire);
-    }
+  mine = take_free_slot();
+  if (mine == nullptr) {
+    log(LogLevel::error, "more than ", abi::kMaxSlots,
+        " processes of this container use the GPU; CUDA memory calls of this one fail");
   }
-  log(LogLevel::error, "more than ", abi::kMaxSlots,
-      " processes of this container use the GPU; CUDA memory calls of this one fail");
-  return nullptr;
+  return mine;
 }
 
 // Marks one word of our slot, so that a repairer knows of the change under way. The change itself makes the

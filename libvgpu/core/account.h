@@ -104,6 +104,7 @@ class Account {
     return mine != nullptr ? mine : join();
   }
   abi::UsageSlot* join() noexcept;
+  abi::UsageSlot* take_free_slot() noexcept;
   bool take_slot(std::uint32_t index) noexcept;
   bool has_file() const noexcept;
   bool keep_file() noexcept;

@@ -40,7 +40,7 @@ std::uint64_t own_start_time() noexcept {
   return read_text("/proc/self/stat", line, sizeof line) ? parse_start_time(line) : 0;
 }
 
-std::uint32_t own_host_pid() noexcept {
+std::uint32_t host_pid_of_self() noexcept {
   // The kernel gives its first pid namespace this inode, in every version that has namespaces as files.
   constexpr const char* kHostNamespace = "pid:[4026531836]";
   char link[32] = {};

@@ -10,7 +10,7 @@ std::uint64_t own_start_time() noexcept;
 
 // This process's pid as the host and NVML know it, when it lives in the host's own pid namespace; 0
 // otherwise: then only somebody outside can tell.
-std::uint32_t own_host_pid() noexcept;
+std::uint32_t host_pid_of_self() noexcept;
 
 // The first word of a process's command line; false when there is no such process.
 bool read_command(std::uint32_t pid, char* out, unsigned room) noexcept;

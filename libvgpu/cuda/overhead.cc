@@ -108,14 +108,13 @@ bool keep_context(CUcontext context, unsigned number, Reservation& reservation) 
 }  // namespace
 
 ContextMaking::ContextMaking(unsigned device, CUdevice ordinal) noexcept
-    : device_(device), ordinal_(ordinal), reservation_(reserve(device, expect())) {
-  g_process.account.touch(device);
-}
+    : device_(device), ordinal_(ordinal), reservation_(reserve(device, expect())) {}
 
 // Who must measure, or find itself in NVML's list, does so alone. Who finds another one in there waits only
 // for the measure, and then does without a name in the list.
 std::uint64_t ContextMaking::expect() noexcept {
   std::uint64_t bytes = 0;
+  g_process.account.touch(device_);  // a process that is on the page may know what the host calls it
   const bool is_known = known_cost(device_, bytes);
   if (is_known && g_process.account.own_host_pid() != 0) return bytes;
   is_exclusive_ = become_exclusive(device_);

@@ -9,6 +9,7 @@
 namespace hami::fake {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -56,16 +57,20 @@ TEST_F(Processes, OfOthersAreNotSeen) {
   EXPECT_THAT(smi, Not(HasSubstr("cudacli")));
 }
 
+// NVML shows the host's numbers.
 TEST_F(Processes, CarryThePidsOfTheContainersNamespace) {
-  // NVML shows other numbers than the container's, as for every container with a pid namespace.
-  const SimNode node("pid_offset = 100000\n");
+  const SimNode node;
   const Container container(node, {3000});
-  hold(container, "800");
 
-  const std::string smi = container.run({sim_file("nvidia-smi")}).out;
+  const std::string smi = container
+                              .run({"unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+                                    "\"$0\" --hold 60 alloc 800 >\"$2\" & until grep -q SUCCESS \"$2\"; do "
+                                    "sleep 0.02; done; \"$1\"; "
+                                    "kill $!",
+                                    client(), sim_file("nvidia-smi"), node.file("said")})
+                              .out;
 
-  EXPECT_THAT(smi, HasSubstr(" " + std::to_string(started_[0]) + " "));
-  EXPECT_THAT(smi, Not(HasSubstr(std::to_string(started_[0] + 100000))));
+  EXPECT_THAT(smi, ContainsRegex(" 2 .*cudacli.* 800MiB"));
 }
 
 TEST_F(Processes, ThatDiedAreGoneFromTheList) {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "libvgpu/core/proc_self.h"
 #include "page_fixture.h"
 
 namespace hami::vgpu {
@@ -124,6 +125,13 @@ TEST_F(AccountTest, MemoryFreedByAnotherThreadIsGivenBack) {
   for (int i = 0; i < 16; ++i) std::thread([&] { account_.refund(0, kMiB); }).join();
   EXPECT_EQ(account_.own(0), 0U);
   EXPECT_EQ(committed(0), 0U);
+}
+
+// Zero in a pid namespace of its own, where only others can tell.
+TEST_F(AccountTest, AProcessOnThePageIsKnownByItsPidOnTheHost) {
+  account_.touch(0);
+  EXPECT_EQ(account_.own_host_pid(), host_pid_of_self());
+  EXPECT_EQ(page_->slots[0].host_pid.load(), host_pid_of_self());
 }
 
 TEST_F(AccountTest, AChildTakesASlotOfItsOwn) {

@@ -204,6 +204,7 @@ TEST_F(KillPoints, OfOneThatRegistersAdmitsSettlesRefundsAndEnds) {
   EXPECT_GT(points, 20U);
 }
 
+// Whoever is refused looks for dead ones first.
 TEST_F(KillPoints, OfARepairerOfAProcessThatDiedInsideAChange) {
   const auto leave_a_dead_one = [&] {
     const pid_t pid = ::fork();
@@ -219,7 +220,7 @@ TEST_F(KillPoints, OfARepairerOfAProcessThatDiedInsideAChange) {
     ::waitpid(pid, nullptr, 0);
   };
   const unsigned points =
-      kill_everywhere(leave_a_dead_one, [](Account& account) { account.admit(0, 2 * kMiB, kLimit); });
+      kill_everywhere(leave_a_dead_one, [](Account& account) { account.admit(0, kLimit, kLimit); });
   EXPECT_GT(points, 20U);
 }
 
@@ -236,7 +237,7 @@ TEST_F(KillPoints, OfARepairerOfAProcessThatDiedQuiet) {
     ::waitpid(pid, nullptr, 0);
   };
   const unsigned points =
-      kill_everywhere(leave_a_dead_one, [](Account& account) { account.admit(0, 2 * kMiB, kLimit); });
+      kill_everywhere(leave_a_dead_one, [](Account& account) { account.admit(0, kLimit, kLimit); });
   EXPECT_GT(points, 20U);
 }
 
