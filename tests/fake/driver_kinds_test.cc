@@ -98,6 +98,33 @@ TEST_F(DriverKinds, PhysicalMemoryIsTakenWhereItsLocationSays) {
   });
 }
 
+TEST_F(DriverKinds, AMulticastObjectKeepsWhatIsBoundToIt) {
+  in_driver([] {
+    CUmulticastObjectProp prop{};
+    prop.numDevices = 2;
+    prop.size = 64 * kMiB;
+    CUmemGenericAllocationHandle object = 0;
+    EXPECT_CU(CU(cuMulticastCreate)(&object, &prop));
+    const auto first = make_physical(64 * kMiB);
+    const auto second = make_physical(32 * kMiB);
+    EXPECT_CU(CU(cuMulticastAddDevice)(object, 0));
+    EXPECT_EQ(CU(cuMulticastBindMem)(object, 0, first, 0, 64 * kMiB, 0), CUDA_ERROR_NOT_PERMITTED)
+        << "a device is missing";
+    EXPECT_CU(CU(cuMulticastAddDevice)(object, 1));
+    EXPECT_CU(CU(cuMulticastBindMem)(object, 0, first, 0, 32 * kMiB, 0));
+    EXPECT_CU(CU(cuMulticastBindMem)(object, 32 * kMiB, second, 0, 32 * kMiB, 0));
+    EXPECT_CU(CU(cuMemRelease)(first));
+    EXPECT_CU(CU(cuMemRelease)(second));
+    EXPECT_EQ(free_memory(), kCard - 96 * kMiB);
+
+    EXPECT_EQ(CU(cuMulticastUnbind)(object, 1, 0, 32 * kMiB), CUDA_ERROR_INVALID_VALUE);
+    EXPECT_CU(CU(cuMulticastUnbind)(object, 0, 0, 32 * kMiB));
+    EXPECT_EQ(free_memory(), kCard - 32 * kMiB);
+    EXPECT_CU(CU(cuMemRelease)(object));
+    EXPECT_EQ(free_memory(), kCard) << "the object's end unbinds the rest";
+  });
+}
+
 TEST_F(DriverKinds, APoolGrowsInStepsAndGivesBackWhenTheHostWaits) {
   in_driver([] {
     CUdeviceptr address = 0;

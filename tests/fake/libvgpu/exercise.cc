@@ -8,23 +8,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 
-#include "libvgpu/cuda/types.h"
+#include "tests/fake/libvgpu/exercise.h"
+
+namespace hami::exercise {
+
+Cuda cuda;
+CUdevice device;
 
 namespace {
 
-constexpr std::size_t kMiB = std::size_t{1} << 20U;
-
-// The functions as a program finds them: through dlsym.
-struct Cuda {
-#define HAMI_FN(symbol, since, result, params, args) result(*symbol) params;
-#define HAMI_FN_DRIVER(symbol, since, result, params, args) result(*symbol) params;
-#include "libvgpu/cuda/functions.def"
-#define HAMI_FN_DRIVER(symbol, since, result, params, args) result(*symbol) params;
-#include "libvgpu/cuda/passthrough.def"
-};
-Cuda cuda;
-CUdevice device;
+const char* given = "";
 
 void find_functions() {
   void* library = dlopen("libcuda.so.1", RTLD_NOW);
@@ -41,7 +36,8 @@ void find_functions() {
 #include "libvgpu/cuda/passthrough.def"
 }
 
-// What the driver says is free, and in brackets what of the card is in use as this process's own book says.
+}  // namespace
+
 void step(const char* name, CUresult status) {
   std::size_t free_bytes = 0;
   std::size_t total = 0;
@@ -52,11 +48,45 @@ void step(const char* name, CUresult status) {
   std::fflush(stdout);
 }
 
+std::size_t free_bytes() {
+  std::size_t free = 0;
+  std::size_t total = 0;
+  cuda.cuMemGetInfo_v2(&free, &total);
+  return free;
+}
+
 CUcontext create() {
   CUcontext context = nullptr;
   cuda.cuCtxCreate_v2(&context, 0, device);
   return context;
 }
+
+CUmemAllocationProp memory_at(CUmemLocationType type) {
+  CUmemAllocationProp prop = {};
+  prop.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+  prop.location = {type, type == CU_MEM_LOCATION_TYPE_DEVICE ? device : 0};
+  return prop;
+}
+
+void elsewhere(const char* scenario, const char* value) {
+  const pid_t child = fork();
+  if (child == 0) {
+    execl("/proc/self/exe", "vgpu-exercise", scenario, value, nullptr);
+    _exit(127);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  step("the other ends", status == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE);
+}
+
+const char* argument() { return given; }
+
+DescriptorText::DescriptorText(int fd) : text() {
+  fcntl(fd, F_SETFD, 0);
+  std::snprintf(text, sizeof text, "%d", fd);
+}
+
+namespace {
 
 void contexts() {
   CUdeviceptr a = 0;
@@ -85,22 +115,15 @@ void contexts() {
   step("released for good", CUDA_SUCCESS);
 }
 
-CUmemAllocationProp device_memory(CUmemLocationType type) {
-  CUmemAllocationProp prop = {};
-  prop.type = CU_MEM_ALLOCATION_TYPE_PINNED;
-  prop.location = {type, type == CU_MEM_LOCATION_TYPE_DEVICE ? device : 0};
-  return prop;
-}
-
 void virtual_memory() {
   create();
-  const CUmemAllocationProp prop = device_memory(CU_MEM_LOCATION_TYPE_DEVICE);
+  const CUmemAllocationProp prop = memory_at(CU_MEM_LOCATION_TYPE_DEVICE);
   CUmemGenericAllocationHandle handle = 0;
   CUmemGenericAllocationHandle other = 0;
   step("create", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
   step("create too much", cuda.cuMemCreate(&other, 600 * kMiB, &prop, 0));
   step("release", cuda.cuMemRelease(handle));
-  const CUmemAllocationProp host = device_memory(CU_MEM_LOCATION_TYPE_HOST);
+  const CUmemAllocationProp host = memory_at(CU_MEM_LOCATION_TYPE_HOST);
   const CUresult status = cuda.cuMemCreate(&other, 1200 * kMiB, &host, 0);
   if (status == CUDA_SUCCESS) cuda.cuMemRelease(other);
   step("host memory", CUDA_SUCCESS);
@@ -110,7 +133,7 @@ void virtual_memory() {
 void exported() {
   create();
   constexpr CUmemAllocationHandleType kDescriptor{1};
-  CUmemAllocationProp prop = device_memory(CU_MEM_LOCATION_TYPE_DEVICE);
+  CUmemAllocationProp prop = memory_at(CU_MEM_LOCATION_TYPE_DEVICE);
   prop.requestedHandleTypes = kDescriptor;
   CUmemGenericAllocationHandle handle = 0;
   int fd = -1;
@@ -130,7 +153,7 @@ void exported() {
 // Tiles of sparse arrays keep the memory of their handle, and so does its charge.
 void sparse() {
   create();
-  const CUmemAllocationProp prop = device_memory(CU_MEM_LOCATION_TYPE_DEVICE);
+  const CUmemAllocationProp prop = memory_at(CU_MEM_LOCATION_TYPE_DEVICE);
   CUmemGenericAllocationHandle handle = 0;
   step("create", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
   CUarrayMapInfo tiles = {};
@@ -145,20 +168,6 @@ void sparse() {
   step("release", cuda.cuMemRelease(handle));
   step("create too much", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
 }
-
-// Runs a scenario in a process of its own, with `value` as its second argument, to its end.
-void elsewhere(const char* scenario, const char* value) {
-  const pid_t child = fork();
-  if (child == 0) {
-    execl("/proc/self/exe", "vgpu-exercise", scenario, value, nullptr);
-    _exit(127);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  step("the other ends", status == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE);
-}
-
-const char* argument = "";
 
 // Memory of one process that another one uses is charged once, to who made it.
 void ipc() {
@@ -180,7 +189,7 @@ void ipc_open() {
   CUdeviceptr b = 0;
   CUipcMemHandle handle = {};
   for (std::size_t i = 0; i < sizeof handle; ++i) {
-    const char digits[] = {argument[2 * i], argument[2 * i + 1], '\0'};
+    const char digits[] = {given[2 * i], given[2 * i + 1], '\0'};
     reinterpret_cast<unsigned char*>(&handle)[i] =
         static_cast<unsigned char>(std::strtoul(digits, nullptr, 16));
   }
@@ -195,22 +204,19 @@ void ipc_open() {
 // The same through a descriptor.
 void shared() {
   create();
-  CUmemAllocationProp prop = device_memory(CU_MEM_LOCATION_TYPE_DEVICE);
+  CUmemAllocationProp prop = memory_at(CU_MEM_LOCATION_TYPE_DEVICE);
   prop.requestedHandleTypes = 1;
   CUmemGenericAllocationHandle handle = 0;
   int fd = -1;
   step("create", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
   step("export", cuda.cuMemExportToShareableHandle(&fd, handle, CUmemAllocationHandleType{1}, 0));
-  fcntl(fd, F_SETFD, 0);
-  char text[16] = "";
-  std::snprintf(text, sizeof text, "%d", fd);
-  elsewhere("shared-import", text);
+  elsewhere("shared-import", DescriptorText(fd).text);
 }
 
 void shared_import() {
   create();
   CUmemGenericAllocationHandle handle = 0;
-  void* descriptor = reinterpret_cast<void*>(std::strtol(argument, nullptr, 10));
+  void* descriptor = reinterpret_cast<void*>(std::strtol(given, nullptr, 10));
   step("other imports",
        cuda.cuMemImportFromShareableHandle(&handle, descriptor, CUmemAllocationHandleType{1}));
   CUdeviceptr a = 0;
@@ -260,23 +266,31 @@ void external() {
   step("import too much", cuda.cuImportExternalMemory(&memory, &desc));
 }
 
-struct Scenario {
-  const char* name;
-  void (*run)();
-};
 constexpr Scenario kScenarios[] = {
     {"contexts", contexts}, {"vmm", virtual_memory}, {"exported", exported}, {"sparse", sparse},
     {"ipc", ipc},           {"ipc-open", ipc_open},  {"shared", shared},     {"shared-import", shared_import},
-    {"arrays", arrays},     {"streams", streams},    {"external", external}};
+    {"arrays", arrays},     {"streams", streams},    {"external", external}, {}};
+
+bool run(const Scenario* scenarios, const char* name) {
+  for (; scenarios->name != nullptr; ++scenarios) {
+    if (std::strcmp(scenarios->name, name) == 0) return scenarios->run(), true;
+  }
+  return false;
+}
 
 }  // namespace
+}  // namespace hami::exercise
+
+using namespace hami::exercise;
 
 int main(int argc, char** argv) {
-  if (argc == 3) argument = argv[2];
+  if (argc < 2) return 2;
+  if (argc == 3) given = argv[2];
   find_functions();
   if (cuda.cuInit(0) != CUDA_SUCCESS || cuda.cuDeviceGet(&device, 0) != CUDA_SUCCESS) return 1;
-  for (const Scenario& scenario : kScenarios) {
-    if (argc >= 2 && std::strcmp(argv[1], scenario.name) == 0) return scenario.run(), 0;
+  for (const Scenario* scenarios :
+       {kScenarios, kPoolScenarios, kGraphScenarios, kFreeScenarios, kMulticastScenarios}) {
+    if (run(scenarios, argv[1])) return 0;
   }
   return 2;
 }

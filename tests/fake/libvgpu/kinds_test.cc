@@ -46,7 +46,7 @@ TEST_F(Kinds, WhatWasExportedStaysChargedUntilItsProcessEnds) {
             "export to a fabric: 801, free 400 MiB\n"
             "release: 0, free 1000 MiB\n"
             "create: 0, free 400 MiB\n"
-            "bind to no multicast object: 801, free 400 MiB\n"
+            "bind to no multicast object: 1, free 400 MiB\n"
             "release: 0, free 1000 MiB\n"
             "create: 0, free 400 MiB\n"
             "export: 0, free 400 MiB\n"

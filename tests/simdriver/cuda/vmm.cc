@@ -8,6 +8,7 @@
 #include "tests/simdriver/cuda/call.h"
 #include "tests/simdriver/cuda/functions.h"
 #include "tests/simdriver/cuda/heap.h"
+#include "tests/simdriver/cuda/physical.h"
 #include "tests/simdriver/cuda/stream.h"
 #include "tests/simdriver/cuda/vmm.h"
 
@@ -17,18 +18,6 @@ namespace {
 constexpr std::uint64_t kFirstHandle = 0x51a70000;  // far from any address
 constexpr std::uint64_t kMagic = 0x6d656d7664ULL;
 constexpr unsigned kPosixFd = 1;
-
-struct Physical {
-  std::uint64_t handle;
-  std::uint64_t size;
-  CUmemAllocationProp prop;
-  std::uint32_t device;      // kHost: not charged
-  bool imported;             // another process is charged
-  std::uint32_t references;  // cuMemCreate, retain, import; release takes one away
-  std::uint32_t maps;
-  Physical* next;
-};
-constexpr std::uint32_t kHost = 0xffffffffU;
 
 struct Reservation {
   std::uint64_t address, size;
@@ -41,19 +30,12 @@ struct Mapping {
   Mapping* next;
 };
 
-SpinLock lock;  // of everything below
 Physical* physicals;
 Reservation* reservations;
 Mapping* mappings;
 std::uint64_t next_handle = kFirstHandle;
 
 bool is_whole(std::uint64_t size) { return size != 0 && size % kBlock == 0; }
-
-Physical* find_physical(std::uint64_t handle) {
-  Physical* at = physicals;
-  while (at != nullptr && at->handle != handle) at = at->next;
-  return at;
-}
 
 const Reservation* find_reservation(std::uint64_t address, std::uint64_t size) {
   for (const Reservation* at = reservations; at != nullptr; at = at->next) {
@@ -72,37 +54,6 @@ bool overlaps_mapping(std::uint64_t address, std::uint64_t size) {
   return false;
 }
 
-// Ends the memory when neither handle nor mapping is left.
-void drop_if_unused(Physical* physical) {
-  if (physical->references != 0 || physical->maps != 0) return;
-  Physical** link = &physicals;
-  while (*link != physical) link = &(*link)->next;
-  *link = physical->next;
-  if (physical->device != kHost && !physical->imported)
-    refund(physical->device, {physical->size, physical->size});
-  free(physical);
-}
-
-CUresult add_physical(std::uint64_t size, const CUmemAllocationProp& prop, bool imported,
-                      std::uint64_t& handle) {
-  auto* made = static_cast<Physical*>(calloc(1, sizeof(Physical)));
-  if (made == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
-  made->size = size;
-  made->prop = prop;
-  made->imported = imported;
-  made->device = prop.location.type == CU_MEM_LOCATION_TYPE_DEVICE ? state_index(prop.location.id) : kHost;
-  made->references = 1;
-  if (made->device != kHost && !imported && !charge(made->device, {size, size})) {
-    free(made);
-    return CUDA_ERROR_OUT_OF_MEMORY;
-  }
-  const SpinGuard guard(lock);
-  made->handle = handle = next_handle++;
-  made->next = physicals;
-  physicals = made;
-  return CUDA_SUCCESS;
-}
-
 CUresult check_prop(const CUmemAllocationProp* prop) {
   if (prop == nullptr || prop->type != CU_MEM_ALLOCATION_TYPE_PINNED) return CUDA_ERROR_INVALID_VALUE;
   if (prop->location.type == CU_MEM_LOCATION_TYPE_INVALID) return CUDA_ERROR_INVALID_VALUE;
@@ -110,19 +61,29 @@ CUresult check_prop(const CUmemAllocationProp* prop) {
   return !on_device || is_device(prop->location.id) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
 }
 
+CUresult add_memory(std::uint64_t size, const CUmemAllocationProp& prop, bool imported,
+                    std::uint64_t& handle) {
+  Physical like = {};
+  like.size = size;
+  like.prop = prop;
+  like.imported = imported;
+  like.device = prop.location.type == CU_MEM_LOCATION_TYPE_DEVICE ? state_index(prop.location.id) : kOnHost;
+  return add_physical(like, handle);
+}
+
 CUresult reserve(CUdeviceptr* out, std::uint64_t size) {
   auto* made = static_cast<Reservation*>(calloc(1, sizeof(Reservation)));
   if (made == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
   made->address = *out = take_addresses(size);
   made->size = size;
-  const SpinGuard guard(lock);
+  const SpinGuard guard(physical_lock);
   made->next = reservations;
   reservations = made;
   return CUDA_SUCCESS;
 }
 
 CUresult free_reservation(std::uint64_t address, std::uint64_t size) {
-  const SpinGuard guard(lock);
+  const SpinGuard guard(physical_lock);
   Reservation** link = &reservations;
   while (*link != nullptr && ((*link)->address != address || (*link)->size != size)) link = &(*link)->next;
   if (*link == nullptr || overlaps_mapping(address, size)) return CUDA_ERROR_INVALID_VALUE;
@@ -134,7 +95,7 @@ CUresult free_reservation(std::uint64_t address, std::uint64_t size) {
 }
 
 CUresult map(std::uint64_t address, std::uint64_t size, std::uint64_t offset, std::uint64_t handle) {
-  const SpinGuard guard(lock);
+  const SpinGuard guard(physical_lock);
   Physical* physical = find_physical(handle);
   if (physical == nullptr || physical->references == 0) return CUDA_ERROR_INVALID_VALUE;
   if (offset > physical->size || size > physical->size - offset) return CUDA_ERROR_INVALID_VALUE;
@@ -160,7 +121,7 @@ bool covers_whole_mappings(std::uint64_t address, std::uint64_t size) {
 }
 
 CUresult unmap(std::uint64_t address, std::uint64_t size) {
-  const SpinGuard guard(lock);
+  const SpinGuard guard(physical_lock);
   if (!covers_whole_mappings(address, size)) return CUDA_ERROR_INVALID_VALUE;
   Mapping** link = &mappings;
   while (*link != nullptr) {
@@ -178,7 +139,7 @@ CUresult unmap(std::uint64_t address, std::uint64_t size) {
 }
 
 CUresult release_handle(std::uint64_t handle) {
-  const SpinGuard guard(lock);
+  const SpinGuard guard(physical_lock);
   Physical* physical = find_physical(handle);
   if (physical == nullptr || physical->references == 0) return CUDA_ERROR_INVALID_VALUE;
   --physical->references;
@@ -187,14 +148,12 @@ CUresult release_handle(std::uint64_t handle) {
 }
 
 CUresult retain_at(std::uint64_t address, std::uint64_t& handle) {
-  const SpinGuard guard(lock);
-  for (const Mapping* at = mappings; at != nullptr; at = at->next) {
-    if (address - at->address >= at->size) continue;
-    ++at->physical->references;
-    handle = at->physical->handle;
-    return CUDA_SUCCESS;
-  }
-  return CUDA_ERROR_INVALID_VALUE;
+  const SpinGuard guard(physical_lock);
+  Physical* physical = find_physical_at(address);
+  if (physical == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  ++physical->references;
+  handle = physical->handle;
+  return CUDA_SUCCESS;
 }
 
 // What travels through the file descriptor. The exporter stays the one who is charged.
@@ -207,7 +166,7 @@ struct Exported {
 CUresult export_handle(void* out, std::uint64_t handle) {
   Exported exported{kMagic, 0, {}};
   {
-    const SpinGuard guard(lock);
+    const SpinGuard guard(physical_lock);
     const Physical* physical = find_physical(handle);
     if (physical == nullptr) return CUDA_ERROR_INVALID_VALUE;
     if ((physical->prop.requestedHandleTypes & kPosixFd) == 0) return CUDA_ERROR_INVALID_VALUE;
@@ -231,18 +190,65 @@ CUresult import_handle(CUmemGenericAllocationHandle* out, const void* os_handle)
     return CUDA_ERROR_INVALID_VALUE;
   }
   SIM_TRY(check_prop(&exported.prop));
-  return add_physical(exported.size, exported.prop, true, *out);
+  return add_memory(exported.size, exported.prop, true, *out);
 }
 
 }  // namespace
 
+SpinLock physical_lock;
+
+Physical* find_physical(std::uint64_t handle) {
+  Physical* at = physicals;
+  while (at != nullptr && at->handle != handle) at = at->next;
+  return at;
+}
+
+Physical* find_physical_at(std::uint64_t address) {
+  for (const Mapping* at = mappings; at != nullptr; at = at->next) {
+    if (address - at->address < at->size) return at->physical;
+  }
+  return nullptr;
+}
+
+void drop_if_unused(Physical* physical) {
+  if (physical->references != 0 || physical->maps != 0) return;
+  while (Binding* gone = physical->bindings) {
+    physical->bindings = gone->next;
+    --gone->memory->maps;
+    drop_if_unused(gone->memory);
+    free(gone);
+  }
+  Physical** link = &physicals;
+  while (*link != physical) link = &(*link)->next;
+  *link = physical->next;
+  if (physical->device != kOnHost && !physical->imported)
+    refund(physical->device, {physical->size, physical->size});
+  free(physical);
+}
+
+CUresult add_physical(const Physical& like, std::uint64_t& handle) {
+  auto* made = static_cast<Physical*>(calloc(1, sizeof(Physical)));
+  if (made == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+  *made = like;
+  made->references = 1;
+  if (made->device != kOnHost && !made->imported && !charge(made->device, {made->size, made->size})) {
+    free(made);
+    return CUDA_ERROR_OUT_OF_MEMORY;
+  }
+  const SpinGuard guard(physical_lock);
+  made->handle = handle = next_handle++;
+  made->next = physicals;
+  physicals = made;
+  return CUDA_SUCCESS;
+}
+
 bool is_mapped(std::uint64_t address) {
-  const SpinGuard guard(lock);
+  const SpinGuard guard(physical_lock);
   return overlaps_mapping(address, 1);
 }
 
 bool hold_physical(std::uint64_t handle) {
-  const SpinGuard guard(lock);
+  const SpinGuard guard(physical_lock);
   Physical* physical = find_physical(handle);
   if (physical == nullptr || physical->references == 0) return false;
   ++physical->maps;
@@ -250,7 +256,7 @@ bool hold_physical(std::uint64_t handle) {
 }
 
 void let_physical_go(std::uint64_t handle) {
-  const SpinGuard guard(lock);
+  const SpinGuard guard(physical_lock);
   Physical* physical = find_physical(handle);
   if (physical == nullptr || physical->maps == 0) return;
   --physical->maps;
@@ -282,7 +288,7 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, std::size_t size, con
   SIM_TRY(check_not_capturing());
   if (handle == nullptr || !is_whole(size) || flags != 0) return CUDA_ERROR_INVALID_VALUE;
   SIM_TRY(check_prop(prop));
-  return add_physical(size, *prop, false, *handle);
+  return add_memory(size, *prop, false, *handle);
 }
 
 CUresult cuMemRelease(CUmemGenericAllocationHandle handle) {
@@ -307,14 +313,14 @@ CUresult cuMemUnmap(CUdeviceptr ptr, std::size_t size) {
 CUresult cuMemSetAccess(CUdeviceptr ptr, std::size_t size, const CUmemAccessDesc* desc, std::size_t count) {
   SIM_ENTER(cuMemSetAccess);
   if (desc == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
-  const SpinGuard guard(lock);
+  const SpinGuard guard(physical_lock);
   return covers_whole_mappings(ptr, size) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 CUresult cuMemGetAccess(std::uint64_t* flags, const CUmemLocation* location, CUdeviceptr ptr) {
   SIM_ENTER(cuMemGetAccess);
   if (flags == nullptr || location == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const SpinGuard guard(lock);
+  const SpinGuard guard(physical_lock);
   *flags = overlaps_mapping(ptr, 1) ? 3 : 0;  // read and write
   return CUDA_SUCCESS;
 }
@@ -338,7 +344,7 @@ CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* prop,
                                                 CUmemGenericAllocationHandle handle) {
   SIM_ENTER(cuMemGetAllocationPropertiesFromHandle);
   if (prop == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const SpinGuard guard(lock);
+  const SpinGuard guard(physical_lock);
   const auto* physical = find_physical(handle);
   if (physical == nullptr) return CUDA_ERROR_INVALID_VALUE;
   *prop = physical->prop;
