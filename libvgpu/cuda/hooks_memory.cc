@@ -2,6 +2,7 @@
 // sizes.
 #include "libvgpu/cuda/charge.h"
 #include "libvgpu/cuda/pools.h"
+#include "libvgpu/cuda/stand_in.h"
 #include "libvgpu/export.h"
 
 namespace hami::vgpu {
@@ -48,7 +49,10 @@ CUresult free_linear(std::uint64_t ptr, Call call) noexcept {
 using namespace hami::vgpu;
 
 HAMI_EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* ptr, std::size_t bytes) {
-  return allocate(ptr, bytes, [=] { return driver<&CudaDriver::cuMemAlloc_v2>(ptr, bytes); });
+  return allocate(ptr, bytes, [=] {
+    const CUresult status = driver<&CudaDriver::cuMemAlloc_v2>(ptr, bytes);
+    return status == CUDA_SUCCESS ? status : stand_in(status, ptr, bytes);
+  });
 }
 
 HAMI_EXPORT CUresult cuMemAlloc(CUdeviceptr32* ptr, unsigned bytes) {
