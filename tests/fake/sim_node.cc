@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 #include <thread>
 
 namespace hami::fake {
@@ -137,7 +138,9 @@ std::uint64_t SimNode::stat(const std::string& record, const std::string& key,
   for (std::string line; std::getline(lines, line);) {
     if (line.rfind(record + " ", 0) != 0 || line.find(having) == std::string::npos) continue;
     const auto at = line.find(" " + key + "=");
-    if (at != std::string::npos) return std::stoull(line.substr(at + key.size() + 2));
+    if (at == std::string::npos)
+      throw std::invalid_argument("simgpu-stat says nothing of '" + key + "': " + line);
+    return std::stoull(line.substr(at + key.size() + 2));
   }
   return 0;
 }
