@@ -30,7 +30,7 @@ Result<> release(const std::string& key, const std::string& state_dir) {
   if (!is_key(key)) return fail(Errc::invalid_config, text::cat({text::quote(key), " is not a lease key"}));
   // Opening a ledger makes one; after a wiped state directory nothing should come back.
   if (!is_directory(state_dir + "/ledger")) return {};
-  HAMI_TRY(auto ledger, state::Ledger::open(state_dir));
+  HAMI_TRY(auto ledger, state::Ledger::open_for(state_dir, {}, key));
   return ledger.release(key);
 }
 

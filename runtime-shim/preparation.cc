@@ -62,7 +62,7 @@ bool is_scheduled(const VendorRequest& vendor) { return vendor.scheduled.has_val
 // Nothing can be reported from here: the failure that led here is what the user must see.
 Preparation::~Preparation() {
   if (key_.empty()) return;
-  if (auto ledger = state::Ledger::open(config_.roots.state_dir)) (void)ledger->release(key_);
+  if (auto ledger = state::Ledger::open_for(config_.roots.state_dir, {}, key_)) (void)ledger->release(key_);
   if (has_driver_slices()) (void)reclaim_subdevices(config_.roots.state_dir);
 }
 
@@ -136,9 +136,9 @@ Result<> Preparation::discover(const Request& request) {
 }
 
 bool Preparation::is_prepared() const {
-  const auto ledger = state::Ledger::open(config_.roots.state_dir);
-  if (!ledger) return false;
   const std::string key = state::lease_key(name_.engine_root, name_.id);
+  const auto ledger = state::Ledger::open_for(config_.roots.state_dir, {}, key);
+  if (!ledger) return false;
   const auto& leases = ledger->leases();
   return std::any_of(leases.begin(), leases.end(), [&](const state::Lease& lease) {
     return lease.key == key && lease.creator_pid == name_.creator &&
@@ -236,6 +236,19 @@ Result<> Preparation::obey_schedulers(Request& request) {
   return claimed ? state::save_claims(dir, claims) : Result<>{};
 }
 
+// With the leases that count for this request: those on the vendors' devices, or all where a ceiling needs
+// the rest of the namespace.
+Result<state::Ledger> Preparation::ledger_for_devices() const {
+  const std::string& dir = config_.roots.state_dir;
+  if (!config_.policy.namespaces.empty()) return state::Ledger::open(dir);
+  std::vector<state::DeviceName> devices;
+  for (const VendorNode& node : node_) {
+    for (const vendors::Device& device : node.inventory.devices)
+      devices.push_back({node.inventory.vendor, device.uuid});
+  }
+  return state::Ledger::open_for(dir, devices, container_.key);
+}
+
 // What there is room for, on the devices and in the Pod's namespace.
 Result<Allocation> Preparation::within_ceiling(const Request& request,
                                                const std::vector<state::Lease>& leases) const {
@@ -246,7 +259,7 @@ Result<Allocation> Preparation::within_ceiling(const Request& request,
 
 // Chooses the devices and makes the lease durable, under the ledger's lock.
 Result<Allocation> Preparation::reserve(Request& request) {
-  HAMI_TRY(auto ledger, state::Ledger::open(config_.roots.state_dir));
+  HAMI_TRY(auto ledger, ledger_for_devices());
   for (const std::string& finding : ledger.findings()) append_log(config_.log, "warning", finding);
   HAMI_CHECK(refuse_second_lease(ledger));
   HAMI_CHECK(ledger.release_stale(kStaleChecks));

@@ -58,6 +58,7 @@ class Preparation {
   Result<> discover(const Request& request);
   Result<> obey_schedulers(Request& request);
   Result<Allocation> reserve(Request& request);
+  [[nodiscard]] Result<state::Ledger> ledger_for_devices() const;
   [[nodiscard]] Result<Allocation> within_ceiling(const Request& request,
                                                   const std::vector<state::Lease>& leases) const;
   Result<> refuse_second_lease(state::Ledger& ledger);

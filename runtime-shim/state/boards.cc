@@ -37,10 +37,16 @@ std::string card_dir(const std::string& state_dir, std::string_view uuid) {
   return text::cat({state_dir, "/cards/", uuid});
 }
 
-Result<> drop_boards(const std::string& state_dir) {
+Result<> drop_boards(const std::string& state_dir, const std::vector<std::string>& uuids) {
+  std::vector<std::string> dirs;
+  for (const std::string& uuid : uuids) {
+    if (auto dir = card_dir(state_dir, uuid); !dir.empty()) dirs.push_back(std::move(dir));
+  }
   const std::string cards = state_dir + "/cards";
-  for (const std::string& card : names_in(cards)) {
-    const std::string dir = text::cat({cards, "/", card});
+  if (uuids.empty()) {
+    for (const std::string& card : names_in(cards)) dirs.push_back(text::cat({cards, "/", card}));
+  }
+  for (const std::string& dir : dirs) {
     for (const std::string& name : names_in(dir)) {
       const std::string path = text::cat({dir, "/", name});
       struct stat info {};

@@ -83,30 +83,74 @@ std::string lease_key(const std::string& engine_root, const std::string& contain
   return text::cat({safe, "-", text::hex64(text::fnv1a(text::cat({engine_root, "\n", container_id})))});
 }
 
-Result<Ledger> Ledger::open(const std::string& state_dir, int timeout_ms) {
+Result<Ledger> Ledger::locked(const std::string& state_dir, int timeout_ms) {
   Ledger ledger;
   ledger.state_dir_ = state_dir;
   ledger.dir_ = state_dir + "/ledger";
   HAMI_CHECK(make_private_dir(state_dir));
   HAMI_CHECK(make_private_dir(ledger.dir_));
   HAMI_TRY(ledger.lock_, lock_file(ledger.dir_ + "/lock", timeout_ms));
+  return ledger;
+}
+
+Result<Ledger> Ledger::open(const std::string& state_dir, int timeout_ms) {
+  HAMI_TRY(Ledger ledger, locked(state_dir, timeout_ms));
   HAMI_CHECK(ledger.load());
   return ledger;
+}
+
+Result<Ledger> Ledger::open_for(const std::string& state_dir, const std::vector<DeviceName>& devices,
+                                const std::string& key, int timeout_ms) {
+  HAMI_TRY(Ledger ledger, locked(state_dir, timeout_ms));
+  if (ledger.index().is_complete()) {
+    HAMI_CHECK(ledger.load_on(devices, key));
+  } else {
+    HAMI_CHECK(ledger.load());
+  }
+  return ledger;
+}
+
+std::string Ledger::path_of(const std::string& key) const { return text::cat({dir_, "/", key, kSuffix}); }
+
+// Loads the lease of this file, or sets it aside.
+void Ledger::take(const std::string& key) {
+  auto lease = load_lease(path_of(key), key);
+  if (lease) {
+    leases_.push_back(*std::move(lease));
+  } else {
+    set_aside(path_of(key), lease.error());
+  }
 }
 
 Result<> Ledger::load() {
   HAMI_TRY(const auto names, list(dir_));
   for (const std::string& name : names) {
-    const std::string path = text::cat({dir_, "/", name});
     // A temporary file of a writer that died: the lock is ours, so nobody is writing it.
-    if (name.front() == '.') ::unlinkat(AT_FDCWD, path.c_str(), 0);
+    if (name.front() == '.') ::unlinkat(AT_FDCWD, text::cat({dir_, "/", name}).c_str(), 0);
     if (!ends_with(name, kSuffix) || name.front() == '.') continue;
-    auto lease = load_lease(path, name.substr(0, name.size() - kSuffix.size()));
-    if (lease) {
-      leases_.push_back(*std::move(lease));
-    } else {
-      set_aside(path, lease.error());
+    take(name.substr(0, name.size() - kSuffix.size()));
+  }
+  has_all_ = true;
+  const auto repaired = index().repair(leases_);
+  // Without an index everything is loaded: slower, and never wrong.
+  if (!repaired) return {};
+  for (const std::string& key : *repaired) {
+    findings_.push_back(
+        text::cat({"lease ", text::quote(path_of(key)), ": not listed under its devices: listed again"}));
+  }
+  return {};
+}
+
+Result<> Ledger::load_on(const std::vector<DeviceName>& devices, const std::string& key) {
+  auto keys = index().keys_on(devices);
+  if (is_key(key) && std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
+  for (const std::string& name : keys) {
+    // What a writer listed and did not write, or removed and did not unlist.
+    if (!is_key(name) || ::access(path_of(name).c_str(), F_OK) != 0) {
+      index().forget(name, devices);
+      continue;
     }
+    take(name);
   }
   return {};
 }
@@ -128,10 +172,30 @@ void Ledger::set_aside(const std::string& path, const Error& why) {
 Result<> Ledger::commit(const Lease& lease) {
   if (!is_key(lease.key))
     return fail(Errc::internal, text::cat({"lease with a bad key ", text::quote(lease.key)}));
-  HAMI_CHECK(files::write_atomic(text::cat({dir_, "/", lease.key, kSuffix}), to_json(lease), 0600));
+  if (auto listed = index().add(lease); !listed) {
+    index().remove(lease);
+    return listed;
+  }
+  if (auto written = files::write_atomic(path_of(lease.key), to_json(lease), 0600); !written) {
+    if (::access(path_of(lease.key).c_str(), F_OK) != 0) index().remove(lease);
+    return written;
+  }
+  for (const Lease& other : leases_) {
+    if (other.key == lease.key) index().remove(other, devices_of(lease));
+  }
   std::erase_if(leases_, [&](const Lease& other) { return other.key == lease.key; });
   leases_.push_back(lease);
   return {};
+}
+
+// Cards on which the lease may have a board; none: any card.
+std::vector<std::string> Ledger::cards_of(const std::string& key) const {
+  std::vector<std::string> cards;
+  for (const Lease& lease : leases_) {
+    if (lease.key != key) continue;
+    for (const Holding& holding : lease.holdings) cards.push_back(holding.device);
+  }
+  return cards;
 }
 
 Result<> Ledger::release(const std::string& key) {
@@ -139,8 +203,11 @@ Result<> Ledger::release(const std::string& key) {
     return fail(Errc::invalid_request, text::cat({text::quote(key), " is not the key of a lease"}));
   // The directory first: a crash in between leaves a lease, which the next one finds stale.
   HAMI_CHECK(files::remove_tree(text::cat({state_dir_, "/containers/", key})));
-  HAMI_CHECK(drop_boards(state_dir_));
+  HAMI_CHECK(drop_boards(state_dir_, cards_of(key)));
   HAMI_CHECK(unlink_durably(dir_, {text::cat({key, kSuffix})}));
+  for (const Lease& lease : leases_) {
+    if (lease.key == key) index().remove(lease);
+  }
   std::erase_if(leases_, [&](const Lease& lease) { return lease.key == key; });
   return {};
 }
@@ -164,9 +231,12 @@ Result<std::vector<std::string>> Ledger::release_stale(std::size_t most) {
     HAMI_CHECK(drop_boards(state_dir_));
     HAMI_CHECK(unlink_durably(dir_, names));
   }
+  for (const Lease& lease : leases_) {
+    if (std::binary_search(ended.begin(), ended.end(), lease.key)) index().remove(lease);
+  }
   std::erase_if(
       leases_, [&](const Lease& lease) { return std::binary_search(ended.begin(), ended.end(), lease.key); });
-  if (most >= count) HAMI_CHECK(remove_orphans());
+  if (has_all_ && most >= count) HAMI_CHECK(remove_orphans());
   return ended;
 }
 

@@ -1,7 +1,8 @@
 // The node ledger: who holds which slice of which device on this node.
 //
-// Directory <state_dir>/ledger: `lock` (flock) and one readable JSON file per lease, replaced atomically; a
-// lease is durable before the container starts. Nothing here knows vendors or OCI documents.
+// Directory <state_dir>/ledger: `lock` (flock), one readable JSON file per lease, replaced atomically, and
+// `devices`, which says which leases are on which device. A lease is durable before the container starts.
+// Nothing here knows vendors or OCI documents.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include "oci-config/base/result.h"
 #include "oci-config/base/unique_fd.h"
 #include "oci-config/base/units.h"
+#include "runtime-shim/state/device_index.h"
 
 namespace hami::state {
 
@@ -55,6 +57,12 @@ class Ledger {
   // container directory and device stay protected only as far as it could be read.
   [[nodiscard]] static Result<Ledger> open(const std::string& state_dir, int timeout_ms = 5000);
 
+  // Like open, but loads the leases on these devices and the lease of `key` only: what is on other devices
+  // costs nothing. Loads all where that is not possible.
+  [[nodiscard]] static Result<Ledger> open_for(const std::string& state_dir,
+                                               const std::vector<DeviceName>& devices, const std::string& key,
+                                               int timeout_ms = 5000);
+
   [[nodiscard]] const std::vector<Lease>& leases() const { return leases_; }
   [[nodiscard]] const std::vector<std::string>& findings() const { return findings_; }
 
@@ -64,21 +72,29 @@ class Ledger {
   // Ends a lease and removes its container directory; one that is not there is success.
   [[nodiscard]] Result<> release(const std::string& key);
 
-  // Ends leases whose container is gone; looks at no more than `most`, and which ones differs from call to
-  // call. When it has looked at all, container directories without a lease are removed too. Returns the keys
-  // that ended.
+  // Of the loaded leases, ends those whose container is gone; looks at no more than `most`, and which ones
+  // differs from call to call. When it has looked at all that there are, container directories without a
+  // lease are removed too. Returns the keys that ended.
   [[nodiscard]] Result<std::vector<std::string>> release_stale(std::size_t most = SIZE_MAX);
 
  private:
   Ledger() = default;
+  static Result<Ledger> locked(const std::string& state_dir, int timeout_ms);
   Result<> load();
+  Result<> load_on(const std::vector<DeviceName>& devices, const std::string& key);
+  void take(const std::string& key);
   static Result<Lease> load_lease(const std::string& path, const std::string& key);
   void set_aside(const std::string& path, const Error& why);
   // Container directories without a lease: a writer died between releasing and removing.
   Result<> remove_orphans();
 
+  [[nodiscard]] std::vector<std::string> cards_of(const std::string& key) const;
+  [[nodiscard]] std::string path_of(const std::string& key) const;
+  [[nodiscard]] DeviceIndex index() const { return DeviceIndex(dir_ + "/devices"); }
+
   std::string dir_;
   std::string state_dir_;
+  bool has_all_ = false;  // leases_ has every lease of the node
   UniqueFd lock_;
   std::vector<Lease> leases_;
   std::vector<std::string> findings_;

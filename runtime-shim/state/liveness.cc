@@ -82,8 +82,19 @@ Result<InitProcess> read_init_process(const std::string& engine_root, const std:
 
 bool has_processes(const std::string& cgroup_dir) { return !cgroup_dir.empty() && any_below(cgroup_dir, 6); }
 
+namespace {
+
+// It does not change while we live, and is asked for every lease.
+std::string this_boot(const std::string& proc_dir) {
+  if (proc_dir != "/proc") return boot_id(proc_dir);
+  static const std::string boot = boot_id();
+  return boot;
+}
+
+}  // namespace
+
 bool is_stale(const Lease& lease, const std::string& proc_dir) {
-  const std::string boot = boot_id(proc_dir);
+  const std::string boot = this_boot(proc_dir);
   if (!boot.empty() && !lease.boot_id.empty() && boot != lease.boot_id) return true;
   if (is_being_created(lease, proc_dir)) return false;
 
