@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "oci-config/apply_mounts.h"
+#include "oci-config/apply_seccomp.h"
 #include "oci-config/base/text.h"
 #include "oci-config/json_edit.h"
 #include "oci-config/paths.h"
@@ -238,6 +239,7 @@ Result<Document> apply(Document document, const ContainerEdits& edits) {
   HAMI_CHECK(apply_annotations(root, edits.annotations));
   HAMI_CHECK(apply_paths(root, "maskedPaths", edits.masked_paths));
   HAMI_CHECK(apply_paths(root, "readonlyPaths", edits.readonly_paths));
+  HAMI_CHECK(allow_syscalls(root, edits.syscalls));
   return document;
 }
 

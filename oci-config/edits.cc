@@ -139,6 +139,12 @@ Result<> validate_paths(const std::vector<std::string>& paths) {
 
 }  // namespace
 
+bool is_syscall_name(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
 bool ContainerEdits::empty() const { return *this == ContainerEdits{}; }
 
 Result<> merge(ContainerEdits& edits, ContainerEdits more) {
@@ -162,6 +168,7 @@ Result<> merge(ContainerEdits& edits, ContainerEdits more) {
   merge_set(edits.additional_gids, more.additional_gids);
   merge_set(edits.masked_paths, more.masked_paths);
   merge_set(edits.readonly_paths, more.readonly_paths);
+  merge_set(edits.syscalls, more.syscalls);
   merge_set(edits.drop_hooks, more.drop_hooks);
   merge_set(edits.drop_mounts, more.drop_mounts);
   return {};
@@ -179,6 +186,8 @@ Result<> validate(const ContainerEdits& edits) {
     const bool is_file = !name.empty() && name.find('/') == std::string::npos && !has_nul(name);
     if (!is_file || has_nul(value)) return bad("the cgroup file", name);
   }
+  const auto unnamed = std::find_if_not(edits.syscalls.begin(), edits.syscalls.end(), is_syscall_name);
+  if (unnamed != edits.syscalls.end()) return bad("the system call", *unnamed);
   HAMI_CHECK(validate_paths(edits.masked_paths));
   return validate_paths(edits.readonly_paths);
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "oci-config/base/result.h"
@@ -59,6 +60,7 @@ struct ContainerEdits {
   std::vector<std::string> masked_paths;
   std::vector<std::string> readonly_paths;
   std::map<std::string, std::string> unified;  // files of the container's cgroup v2 ("dmem.max")
+  std::vector<std::string> syscalls;           // that the container's own filter lets through
   std::vector<std::string> drop_hooks;         // base names of foreign hook programs to remove
   std::vector<Mount> drop_mounts;              // of the container: those with the same destination and source
 
@@ -66,14 +68,18 @@ struct ContainerEdits {
   friend bool operator==(const ContainerEdits&, const ContainerEdits&) = default;
 };
 
+// What a system call's name is made of: lower-case letters, digits and '_'.
+[[nodiscard]] bool is_syscall_name(std::string_view text);
+
 // `more` after `edits`; an equal entry is kept once, a conflicting one (same device path with other numbers,
 // same mount destination with another source, same variable with another value) is an invalid_request that
 // shows both. After a failure `edits` has some of `more`.
 [[nodiscard]] Result<> merge(ContainerEdits& edits, ContainerEdits more);
 
 // Paths absolute and without "..", bind mounts with options that every runtime knows (an unknown one would be
-// ignored, a misspelt "ro" too), variable names without '=' and NUL, access letters known, hook paths
-// absolute with args and env, time limits not negative. Fails with internal: edits are ours, not the user's.
+// ignored, a misspelt "ro" too), variable names without '=' and NUL, access letters known, system calls named
+// as such, hook paths absolute with args and env, time limits not negative. Fails with internal: edits are
+// ours, not the user's.
 [[nodiscard]] Result<> validate(const ContainerEdits& edits);
 
 }  // namespace hami::oci

@@ -11,6 +11,7 @@
 
 #include "oci-config/base/files.h"
 #include "oci-config/base/text.h"
+#include "oci-config/edits.h"
 
 namespace hami::shim {
 
@@ -122,6 +123,15 @@ std::string_view take_modes(const toml::node& node, std::vector<vendors::Mode>& 
   return {};
 }
 
+// Names of system calls, or none.
+std::string_view take_syscalls(const toml::node& node, std::vector<std::string>& into) {
+  if (const toml::array* list = node.as_array(); list != nullptr && list->empty()) {
+    into.clear();
+    return {};
+  }
+  return take_list(node, into, oci::is_syscall_name, "a list of names of system calls");
+}
+
 constexpr Word<EnvRequests> kEnvRequests[] = {{"always", EnvRequests::always},
                                               {"outside-kubernetes", EnvRequests::outside_kubernetes},
                                               {"device-plugins", EnvRequests::device_plugins},
@@ -190,6 +200,8 @@ constexpr Key kKeys[] = {
      }},
     {"policy", "allowed_modes",
      [](Config& c, const toml::node& n) { return take_modes(n, c.policy.allowed_modes); }},
+    {"policy", "syscalls",
+     [](Config& c, const toml::node& n) { return take_syscalls(n, c.policy.syscalls); }},
     {"policy", "lenient",
      [](Config& c, const toml::node& n) {
        const auto value = n.value_exact<bool>();

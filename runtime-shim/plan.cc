@@ -273,6 +273,9 @@ Result<> add_vendor(const VendorRequest& request, const VendorAllocation& alloca
     keep_existing_mounts(container.view, rendered.edits.mounts);
     keep_selector(*request.decided, node.recipe, container.view, rendered.edits.env);
   }
+  std::erase_if(rendered.edits.syscalls, [&](const std::string& syscall) {
+    return std::find(policy.syscalls.begin(), policy.syscalls.end(), syscall) == policy.syscalls.end();
+  });
   for (const oci::Mount& mount : container.view.mounts) {
     const auto& places = rendered.replaced;
     if (std::find(places.begin(), places.end(), mount.destination) != places.end())

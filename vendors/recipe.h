@@ -305,7 +305,8 @@ struct Block {
   std::vector<ProcOverrideRule> proc_overrides;
   std::vector<EnvRule> env;
   std::vector<FileRule> files;
-  std::vector<std::string> preload;  // container paths of libraries that every program loads first
+  std::vector<std::string> preload;   // container paths of libraries that every program loads first
+  std::vector<std::string> syscalls;  // that its programs need, and that a container's filter may forbid
   std::vector<RefuseRule> refuse;
   friend bool operator==(const Block&, const Block&) = default;
 };

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "oci-config/base/text.h"
+#include "oci-config/edits.h"
 #include "vendors/recipe_decoder.h"
 
 namespace hami::vendors {
@@ -82,6 +83,7 @@ void Decoder::block(const yaml::Node& node, const Recipe& recipe, Block& out) {
           {"env", [&](const auto& n) { each(n, out.env, [&](const auto& i, auto& o) { env(i, o); }); }},
           {"file", [&](const auto& n) { each(n, out.files, [&](const auto& i, auto& o) { file(i, o); }); }},
           {"preload", [&](const auto& n) { templates(n, out.preload, block_scope_, Use::container_path); }},
+          {"syscalls", [&](const auto& n) { syscalls(n, out.syscalls); }},
           {"refuse",
            [&](const auto& n) { each(n, out.refuse, [&](const auto& i, auto& o) { refusal(i, o); }); }},
           {"certainty", [&](const auto& n) { certainty(n, out.certainty); }},
@@ -100,6 +102,15 @@ void Decoder::certainty(const yaml::Node& node, Certainty& out) {
   choice<Certainty>(
       node, out,
       {{"source", Certainty::source}, {"reported", Certainty::reported}, {"inferred", Certainty::inferred}});
+}
+
+// Source: the names of libseccomp, which runtimes give it.
+void Decoder::syscalls(const yaml::Node& node, std::vector<std::string>& out) {
+  words(node, out);
+  for (const std::string& name : out) {
+    if (!error_ && !oci::is_syscall_name(name))
+      refuse(node.at, text::cat({text::quote(name, 60), " is not the name of a system call"}));
+  }
 }
 
 void Decoder::file(const yaml::Node& node, FileRule& out) {

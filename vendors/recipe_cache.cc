@@ -21,7 +21,7 @@ namespace hami::vendors {
 namespace {
 
 // Changes with every change of a type below.
-constexpr std::string_view kFormat = "hami recipes 6\n";
+constexpr std::string_view kFormat = "hami recipes 7\n";
 constexpr std::size_t kMaxCacheBytes = 16U << 20U;
 constexpr std::uint32_t kMaxItems = 100'000;
 // A file changed twice within the clock's tick keeps its stamp, so what is this fresh is not kept. Seconds.
@@ -265,7 +265,7 @@ void members(A& a, RefuseRule& v) {
 template <typename A>
 void members(A& a, Block& v) {
   a(v.id, v.for_each, v.when, v.certainty, v.needs_node, v.device_nodes, v.mounts, v.libraries, v.binaries,
-    v.firmware, v.configs, v.symlinks, v.proc_overrides, v.env, v.files, v.preload, v.refuse);
+    v.firmware, v.configs, v.symlinks, v.proc_overrides, v.env, v.files, v.preload, v.syscalls, v.refuse);
 }
 template <typename A>
 void members(A& a, SearchPaths& v) {

@@ -126,6 +126,7 @@ class Decoder {
   void firmware(const yaml::Node& node, FirmwareRule& out);
   void config(const yaml::Node& node, ConfigRule& out);
   void symlink(const yaml::Node& node, SymlinkRule& out);
+  void syscalls(const yaml::Node& node, std::vector<std::string>& out);
   void proc_override(const yaml::Node& node, ProcOverrideRule& out);
   void env(const yaml::Node& node, EnvRule& out);
   void file(const yaml::Node& node, FileRule& out);

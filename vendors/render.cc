@@ -158,6 +158,7 @@ Result<> Renderer::edits(const Block& block) {
     HAMI_TRY(auto library, expand(path, conditions_.variables));
     add_once(out_.preload, std::move(library));
   }
+  for (const auto& syscall : block.syscalls) add_once(out_.edits.syscalls, syscall);
   return all(block.env, &Renderer::env);
 }
 

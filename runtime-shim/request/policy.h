@@ -76,6 +76,7 @@ struct Policy {
   bool card_boards = true;          // containers on one card see one another's use of it
   Percent share_floor{5};           // of a card, for a task that more important ones push aside
   bool lenient = false;  // a Pod's allocation that cannot be read counts as absent, not as an error
+  std::vector<std::string> syscalls;  // that recipes may let through a container's own filter
   // Modes that requests may choose; without hami_core, what names no mode has the first of these with room.
   std::vector<vendors::Mode> allowed_modes{vendors::Mode::hami_core, vendors::Mode::mig};
   PrivilegedParts privileged_parts = PrivilegedParts::allow;

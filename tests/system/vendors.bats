@@ -117,6 +117,40 @@ opened" "$out"
   assert_in "which is not that of nothing" "$err"
 }
 
+# filtered_bundle NAME COMMAND: a card, and a filter of the container's own that lets everything through but four calls.
+filtered_bundle() {
+  xpu_bundle "$1" "$2"
+  annotate "$T/$1" kunlunxin.com/xpu=1
+  awk '/^#define __NR_/ { print substr($2, 6) }' /usr/include/*/asm/unistd_64.h /usr/include/asm-generic/unistd.h 2>/dev/null |
+    grep -vE '^(mkdir|mkdirat|symlink|symlinkat)$' | sort -u | jq -Rn '[inputs]' >"$T/names"
+  edit_bundle "$T/$1" --slurpfile names "$T/names" '.linux.seccomp = {defaultAction: "SCMP_ACT_ERRNO",
+    syscalls: [{names: $names[0], action: "SCMP_ACT_ALLOW"}]}'
+}
+
+@test "a system call that a recipe names works where policy allows it, and no other passes the container's filter" {
+  install -m 0644 /dev/stdin "$NODE/recipes/xpu-calls.yaml" <<'YAML'
+apiVersion: hami.io/recipe/v1
+kind: Overlay
+metadata: {name: xpu-calls}
+extends: kunlunxin
+inject:
+  - id: calls
+    syscalls: [mkdir, mkdirat, symlink, symlinkat]
+YAML
+  local look='mkdir /tmp/made && echo made; ln -s x /tmp/linked && echo linked; true'
+  filtered_bundle none "$look"
+  try hami run --bundle "$T/none" none
+  assert_status 0
+  assert_equal "" "$out"
+
+  printf '[policy]\nsyscalls = ["mkdir", "mkdirat"]\n' >>"$T/config.toml"
+  filtered_bundle some "$look"
+  try hami run --bundle "$T/some" some
+  rm "$NODE/recipes/xpu-calls.yaml"
+  assert_status 0
+  assert_equal made "$out"
+}
+
 # cdi_spec FILE EDITS: a specification of one card of another vendor.
 cdi_spec() {
   mkdir -p "$T/cdi"

@@ -1,6 +1,8 @@
 #include "oci-config/apply.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -258,6 +260,62 @@ TEST(Apply, HooksWithOtherArgumentsAreOtherHooks) {
           R"({"hooks":{"poststop":[{"path":"/h","args":["h","a"]},{"path":"/h","args":["h","b"],"env":[]}]}})",
           edits),
       R"({"hooks":{"poststop":[{"path":"/h","args":["h","a"]},{"path":"/h","args":["h","b"],"env":["A=1"]}]}})");
+}
+
+std::string with_profile(const std::string& profile) { return R"({"linux":{"seccomp":)" + profile + "}}"; }
+
+std::string filtered(const std::string& profile, std::vector<std::string> syscalls) {
+  ContainerEdits edits;
+  edits.syscalls = std::move(syscalls);
+  return applied(with_profile(profile), edits);
+}
+
+TEST(ApplySyscalls, AddsOneRuleForWhatTheProfileDoesNotName) {
+  EXPECT_EQ(
+      filtered(
+          R"({"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}]})",
+          {"mbind", "read", "pidfd_getfd"}),
+      with_profile(
+          R"({"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"},)"
+          R"({"names":["mbind","pidfd_getfd"],"action":"SCMP_ACT_ALLOW"}]})"));
+  EXPECT_EQ(
+      filtered(R"({"defaultAction":"SCMP_ACT_KILL"})", {"mbind"}),
+      with_profile(
+          R"({"defaultAction":"SCMP_ACT_KILL","syscalls":[{"names":["mbind"],"action":"SCMP_ACT_ALLOW"}]})"));
+}
+
+TEST(ApplySyscalls, TakesACallOutOfTheRuleThatAnswersItWithAnError) {
+  EXPECT_EQ(
+      filtered(
+          R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mbind","bpf"],"action":"SCMP_ACT_ERRNO"},)"
+          R"({"names":["mbind"],"action":"SCMP_ACT_ERRNO","errnoRet":1}]})",
+          {"mbind"}),
+      with_profile(
+          R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["bpf"],"action":"SCMP_ACT_ERRNO"}]})"));
+}
+
+TEST(ApplySyscalls, LeavesWhatTheProfileSaysMoreAbout) {
+  for (const char* rule :
+       {R"({"names":["mbind"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]})",
+        R"({"names":["mbind"],"action":"SCMP_ACT_KILL_PROCESS"})",
+        R"({"names":["mbind"],"action":"SCMP_ACT_NOTIFY"})",
+        R"({"names":["mbind"],"action":"SCMP_ACT_ALLOW"},{"names":["mbind"],"action":"SCMP_ACT_TRAP"})"}) {
+    const std::string profile =
+        std::string(R"({"defaultAction":"SCMP_ACT_ERRNO","syscalls":[)") + rule + "]}";
+    EXPECT_EQ(filtered(profile, {"mbind"}), with_profile(profile));
+  }
+}
+
+TEST(ApplySyscalls, TwiceIsOnceAndWithoutAFilterNothing) {
+  const std::string profile = R"({"defaultAction":"SCMP_ACT_ERRNO","syscalls":[]})";
+  ContainerEdits edits;
+  edits.syscalls = {"mbind"};
+  const std::string once = applied(with_profile(profile), edits);
+  EXPECT_EQ(applied(once, edits), once);
+  EXPECT_EQ(applied(R"({"linux":{}})", edits), R"({"linux":{}})");
+  EXPECT_EQ(applied(R"({"linux":{"seccomp":7}})", edits).substr(0, 6), "error:");
+  edits.syscalls = {"MBIND "};
+  EXPECT_FALSE(validate(edits));
 }
 
 }  // namespace

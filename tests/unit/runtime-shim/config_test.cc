@@ -62,6 +62,7 @@ default_memory = 5000
 default_cores = 25
 card_boards = false
 share_floor = 10
+syscalls = ["mbind", "pidfd_getfd"]
 lenient = true
 [namespaces.a]
 count = 4
@@ -96,6 +97,7 @@ cores = 0
       false,
       Percent{10},
       true,
+      {"mbind", "pidfd_getfd"},
       {vendors::Mode::mps, vendors::Mode::none},
       PrivilegedParts::refuse,
       {{"a", {4, Bytes::mib(100), std::nullopt}}, {"*", {std::nullopt, std::nullopt, Percent{0}}}}};
@@ -119,6 +121,7 @@ TEST(Config, RefusesWrongTypesAndValuesOutOfRange) {
                           "[policy]\ndefault_cores = 101",
                           "[policy]\nallowed_modes = [\"shared\"]",
                           "[policy]\nallowed_modes = []",
+                          "[policy]\nsyscalls = [\"Mbind\"]",
                           "[policy]\nprivileged_parts = true",
                           "[namespaces]\na = 1",
                           "[namespaces.a]\nmemory = -1",
@@ -175,7 +178,8 @@ TEST(Config, TheShippedFileShowsEveryKeyWithItsDefault) {
                           "default_count", "default_memory",
                           "default_cores", "lenient",
                           "card_boards",   "share_floor",
-                          "allowed_modes", "privileged_parts"}) {
+                          "allowed_modes", "privileged_parts",
+                          "syscalls"}) {
     EXPECT_THAT(uncommented, HasSubstr(text::cat({"\n", key, " = "})));
   }
 }

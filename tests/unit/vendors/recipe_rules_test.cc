@@ -86,6 +86,11 @@ TEST(RecipeRules, WhatIsOnlyReportedCannotBeRequired) {
               HasSubstr("what is only reported cannot be required"));
 }
 
+TEST(RecipeRules, SystemCallsHaveNames) {
+  EXPECT_THAT(block_error("syscalls: [mbind, Mount]"), HasSubstr("'Mount' is not the name of a system call"));
+  EXPECT_EQ(block_error("syscalls: [mbind, pidfd_getfd]"), "no error");
+}
+
 TEST(RecipeRules, ARefusalNeedsAConditionAndAFileAPathOfTheContainer) {
   EXPECT_THAT(block_error("refuse: {cause: never}"), HasSubstr("the key 'when' is missing"));
   EXPECT_THAT(block_error("file: {path: /etc/ld.so.preload, lines: [x]}"),
