@@ -57,14 +57,25 @@ no_lease() { [ -z "$(leases)" ]; }
   assert_status 42
 }
 
-@test "a refusal is our sentence and leaves no task, no lease" {
-  try hami_ctr_run --rm --annotation nvidia.com/gpu=1 --annotation nvidia.com/gpumem=-1 "$IMAGE" one true
+# refused SAYS CTR_ARGUMENT...: ctr shows our sentence with SAYS in it, and keeps nothing.
+refused() {
+  try hami_ctr_run --rm "${@:2}" "$IMAGE" one echo started
   assert_status 1
+  assert_equal "" "$out"
   assert_in "OCI runtime create failed: hami-runtime: " "$err"
-  assert_in nvidia.com/gpumem "$err"
+  assert_in "$1" "$err"
+  assert_equal 1 "$(grep -c hami-runtime: <<<"$err")"
   assert_not_in "unable to retrieve" "$err"
   assert_equal "" "$(private_ctr task ls -q)"
   assert_leases 0
+}
+
+@test "every refusal is our sentence and leaves no task, no lease" {
+  refused nvidia.com/gpumem --annotation nvidia.com/gpu=1 --annotation nvidia.com/gpumem=-1
+  refused 9000000 --annotation nvidia.com/gpu=1 --annotation nvidia.com/gpumem=9000000
+  refused "asks for 3 nvidia devices" --annotation nvidia.com/gpu=3
+  refused GPU-nowhere --env NVIDIA_VISIBLE_DEVICES=GPU-nowhere
+  refused other.com/card=0 --annotation hami.io/cdi-devices=other.com/card=0
 }
 
 @test "exec, pause, resume, kill and delete of a task" {

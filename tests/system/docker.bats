@@ -91,16 +91,26 @@ SLICE=(-e HAMI_RESOURCES=nvidia.com/gpu=1,nvidia.com/gpumem=3000)
   assert_in "0MiB / 3000MiB" "$out"
 }
 
-@test "a refusal is our sentence, status 125, and leaves nothing" {
-  try hami_docker_run --rm -e HAMI_RESOURCES=nvidia.com/gpu=1,nvidia.com/gpumem=9000000 hami-test:1 true
-
+# refused SAYS DOCKER_ARGUMENT...: docker shows our sentence with SAYS in it, on one line, and keeps nothing.
+refused() {
+  try hami_docker_run --rm "${@:2}" hami-test:1 echo started
   assert_status 125
+  assert_equal "" "$out"
   assert_in "OCI runtime create failed: hami-runtime: " "$err"
-  assert_in 9000000 "$err"
+  assert_in "$1" "$err"
+  assert_equal 1 "$(grep -c hami-runtime: <<<"$err")"
   assert_not_in "did not terminate" "$err"
   assert_not_in "unable to retrieve" "$err"
   assert_leases 0
   assert_equal "" "$(private_docker ps -aq)"
+}
+
+@test "every refusal is our sentence, status 125, and leaves nothing" {
+  refused 9000000 -e HAMI_RESOURCES=nvidia.com/gpu=1,nvidia.com/gpumem=9000000
+  refused "asks for 3 nvidia devices" -e HAMI_RESOURCES=nvidia.com/gpu=3
+  refused "'x'" -e HAMI_RESOURCES=nvidia.com/gpu=x
+  refused GPU-nowhere -e NVIDIA_VISIBLE_DEVICES=GPU-nowhere
+  refused CUDA_DISABLE_CONTROL "${SLICE[@]}" -e CUDA_DISABLE_CONTROL=true
 }
 
 @test "the node's memory is counted over containers: what does not fit is refused until one goes" {

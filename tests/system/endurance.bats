@@ -75,28 +75,49 @@ assert_card_open() {
   wait_for 10 no_lease
 }
 
-@test "fifty starts at once: exactly what fits gets its slice, the rest is refused, nothing is given out twice" {
+@test "a hundred starts at once: exactly what fits gets its slice, the rest is refused, nothing is given out twice" {
   local i fit
   fit=$((2 * (CARD_MIB / 1024)))
-  for i in $(seq 50); do slice_bundle "c$i" 1024 sleep 100000; done
-  for i in $(seq 50); do
+  for i in $(seq 100); do slice_bundle "c$i" 1024 sleep 100000; done
+  for i in $(seq 100); do
     (hami create --bundle "$T/c$i" "c$i" </dev/null >"$T/c$i/output" 2>&1; echo $? >"$T/c$i/status") &
   done
   wait
   local started
   started=$(cat "$T"/c*/status | grep -cx 0)
-  [ "$started" -le "$fit" ] && [ "$started" -ge $((fit - 2)) ] || explain "$started of 50 started, $fit fit"
+  [ "$started" -le "$fit" ] && [ "$started" -ge $((fit - 2)) ] || explain "$started of 100 started, $fit fit"
   assert_leases "$started"
   assert_equal "$started" "$(low_level list -q | wc -l)"
   local refused
   refused=$(cat "$T"/c*/output | grep -c '^hami-runtime: ')
-  assert_equal $((50 - started)) "$refused"
+  assert_equal $((100 - started)) "$refused"
   # No card has more given out than it has.
   jq -s '[.[].holdings[]] | group_by(.device)[] | map(.memory) | add' "$STATE"/ledger/*.json | while read -r bytes; do
     [ "$bytes" -le $((CARD_MIB * 1048576)) ] || explain "$bytes bytes of one card are given out"
   done
-  for i in $(seq 50); do hami delete --force "c$i"; done
+  for i in $(seq 100); do hami delete --force "c$i"; done
   assert_nothing_left
+}
+
+@test "a driver that is updated between two starts: the second container gets the new one, nothing of the old" {
+  local look='nvidia-smi | grep -o "Driver Version: [0-9.]*"; ls /usr/lib/*/libcuda.so.[0-9][0-9]*'
+  slice_bundle before 3000 sh -c "$look"
+  try hami run --bundle "$T/before" before
+  assert_status 0
+  local old=$out
+
+  node_topology | sed '1i driver_version = 999.11.22' >"$T/topology"
+  "$HAMI_SOURCE_DIR/tests/fakeroot/mkfakeroot" --build "$HAMI_BUILD_DIR" --config "$T/topology" "$T/updated"
+  mv "$NODE/driver" "$T/driver.old" && mv "$T/updated" "$NODE/driver"
+  slice_bundle after 3000 sh -c "$look"
+  try hami run --bundle "$T/after" after
+  rm -rf "$NODE/driver" && mv "$T/driver.old" "$NODE/driver"
+
+  assert_status 0
+  assert_in "Driver Version: 999.11.22" "$out"
+  assert_in libcuda.so.999.11.22 "$out"
+  assert_equal 2 "$(wc -l <<<"$out")"
+  [ "$old" != "$out" ] || explain "the first start had the new driver already"
 }
 
 @test "a node that starts anew: the state directory is gone, and containers start as on the first day" {

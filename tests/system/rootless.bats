@@ -23,6 +23,8 @@ setup_file() {
   echo "hamiuser:$FIRST_ID:65536" | tee -a /etc/subuid >>/etc/subgid
   mkdir -p "$F/home" "$F/runtime"
   give_nodes
+  "$HAMI_BUILD_DIR/bin/hamictl" cdi generate --output /etc/cdi >/dev/null
+  rm -rf /run/hami
   start_podman
   chown -R "$USER_ID:$USER_ID" "$F/home" "$F/runtime" "$PODMAN"
   tar -C "$F/rootfs" --exclude=./dev -cf "$F/image.tar" .
@@ -40,6 +42,7 @@ give_nodes() {
 
 setup() {
   fresh_test_dir
+  STATE=/run/hami
   start_podman
 }
 
@@ -83,7 +86,6 @@ rootless_run() { rootless_podman "$1" "$2" run --rm --network none "${@:3}"; }
 }
 
 @test "whole cards are there for users by podman's CDI: node, libraries, links and loader cache" {
-  "$HAMI_BUILD_DIR/bin/hamictl" cdi generate --output /etc/cdi >/dev/null
   try rootless_podman run --rm --network none --device hami.io/gpu=1 hami-test:1 sh -c \
     'ls /dev/nvidia[0-9]; readlink /usr/lib/x86_64-linux-gnu/libcuda.so.1; nvidia-smi -L | wc -l'
   assert_status 0
@@ -91,4 +93,19 @@ rootless_run() { rootless_podman "$1" "$2" run --rm --network none "${@:3}"; }
   assert_not_in /dev/nvidia0 "$out"
   assert_in libcuda.so. "$out"
   assert_equal 1 "$(tail -n 1 <<<"$out")"
+}
+
+@test "a user's containers beside root's: each engine's own, and root's slice stays root's" {
+  slice_bundle root 3000 sleep 100000
+  start_container root
+  assert_leases 1
+  try rootless_run --runtime hami hami-test:1 echo hello
+  assert_equal hello "$out"
+  try rootless_podman run --rm --network none --device hami.io/gpu=0 hami-test:1 nvidia-smi -L
+  assert_status 0
+  assert_leases 1
+  try hami exec root nvidia-smi
+  assert_in "MiB / 3000MiB" "$out"
+  end_container root
+  assert_leases 0
 }
