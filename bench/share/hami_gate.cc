@@ -16,15 +16,16 @@ constexpr std::int64_t kBlocks = 1056;  // of every launch: the law does not kno
 
 class HamiGate : public Gate {
  public:
-  HamiGate(const Scenario& scenario, const std::vector<std::size_t>& owner)
-      : scenario_(scenario), owner_(owner), processes_(owner.size()) {
+  HamiGate(const Scenario& scenario, const std::vector<Lane>& lanes)
+      : scenario_(scenario), lanes_(lanes), processes_(lanes.back().process + 1) {
     const std::int64_t total = std::int64_t{scenario.card.multiprocessors} * scenario.card.threads * 32;
     for (Process& process : processes_) process.total = total;
+    for (const Lane& lane : lanes) processes_[lane.process].tenant = lane.tenant;
   }
 
-  Nanoseconds ask(std::size_t index, std::size_t, Nanoseconds now) override {
-    if (limit_of(index) == 0) return 0;
-    Process& process = processes_[index];
+  Nanoseconds ask(std::size_t lane, std::size_t, Nanoseconds now) override {
+    if (limit_of(lanes_[lane].tenant) == 0) return 0;
+    Process& process = processes_[lanes_[lane].process];
     if (process.current < 0) return now + kNap;
     process.current -= kBlocks;
     return 0;
@@ -33,8 +34,8 @@ class HamiGate : public Gate {
   void launched(std::size_t, std::uint64_t, Nanoseconds) override {}
   void ended(std::size_t, const Done&, Nanoseconds) override {}
 
-  void ran(std::size_t index, Nanoseconds from, Nanoseconds to) override {
-    Process& process = processes_[index];
+  void ran(std::size_t lane, Nanoseconds from, Nanoseconds to) override {
+    Process& process = processes_[lanes_[lane].process];
     while (from < to) {
       const Nanoseconds period = from / kSample;
       if (period != process.period) {
@@ -52,13 +53,15 @@ class HamiGate : public Gate {
 
   void tick(Nanoseconds now) override {
     next_tick_ = now + kTick;
-    for (std::size_t i = 0; i < processes_.size(); ++i) {
-      if (limit_of(i) != 0) refill(processes_[i], limit_of(i), utilisation(owner_[i], now));
+    for (Process& process : processes_) {
+      const std::int64_t limit = limit_of(process.tenant);
+      if (limit != 0) refill(process, limit, utilisation(process.tenant, now));
     }
   }
 
  private:
   struct Process {
+    std::size_t tenant = 0;
     std::int64_t current = 0;
     std::int64_t total = 0;
     std::int64_t share = 0;
@@ -67,16 +70,16 @@ class HamiGate : public Gate {
     Nanoseconds last_busy = 0;
   };
 
-  std::int64_t limit_of(std::size_t index) const { return scenario_.tenants[owner_[index]].percent; }
+  std::int64_t limit_of(std::size_t tenant) const { return scenario_.tenants[tenant].percent; }
 
   // Percent of the last whole period, summed over the container's processes.
   std::int64_t utilisation(std::size_t tenant, Nanoseconds now) const {
     const Nanoseconds current = now / kSample;
     Nanoseconds busy = 0;
-    for (std::size_t i = 0; i < processes_.size(); ++i) {
-      if (owner_[i] != tenant) continue;
-      if (processes_[i].period == current) busy += processes_[i].last_busy;
-      if (processes_[i].period + 1 == current) busy += processes_[i].busy;
+    for (const Process& process : processes_) {
+      if (process.tenant != tenant) continue;
+      if (process.period == current) busy += process.last_busy;
+      if (process.period + 1 == current) busy += process.busy;
     }
     return static_cast<std::int64_t>(busy * 100 / kSample);
   }
@@ -96,15 +99,15 @@ class HamiGate : public Gate {
   }
 
   const Scenario& scenario_;
-  const std::vector<std::size_t>& owner_;
+  const std::vector<Lane>& lanes_;
   std::vector<Process> processes_;
   Nanoseconds next_tick_ = kTick;
 };
 
 }  // namespace
 
-std::unique_ptr<Gate> make_hami_gate(const Scenario& scenario, const std::vector<std::size_t>& owner) {
-  return std::make_unique<HamiGate>(scenario, owner);
+std::unique_ptr<Gate> make_hami_gate(const Scenario& scenario, const std::vector<Lane>& lanes) {
+  return std::make_unique<HamiGate>(scenario, lanes);
 }
 
 }  // namespace hami::bench

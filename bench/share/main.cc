@@ -64,6 +64,11 @@ void run_patterns() {
     scenario.tenants = {{.percent = 30, .processes = processes, .pattern = {.kernels = {200 * kUs}}}};
     print_both(scenario);
   }
+  for (const double room : {1.0, 0.25}) {
+    scenario.name = room < 1 ? "1 ms on a quarter, 4 threads" : "1 ms, 4 threads";
+    scenario.tenants = {{.percent = 30, .threads = 4, .pattern = {.kernels = {kMs}, .room = room}}};
+    print_both(scenario);
+  }
 }
 
 void run_pairs() {
@@ -76,6 +81,12 @@ void run_pairs() {
                           {.percent = 100 - first, .pattern = {.kernels = {kernel}}}};
       print_both(scenario);
     }
+  }
+  for (const Nanoseconds kernel : {100 * kUs, 5 * kMs}) {
+    scenario.name = "4 threads beside one, " + name_of(kernel);
+    scenario.tenants = {{.percent = 30, .threads = 4, .pattern = {.kernels = {kernel}}},
+                        {.percent = 70, .pattern = {.kernels = {kernel}}}};
+    print_both(scenario);
   }
   scenario.name = "30 % beside no limit, 1 ms";
   scenario.tenants = {{.percent = 30, .pattern = {.kernels = {kMs}}}, {.pattern = {.kernels = {kMs}}}};

@@ -18,15 +18,14 @@ constexpr Nanoseconds kWarmUp = kS;
 class Engine {
  public:
   Engine(const Scenario& scenario, Method method) : scenario_(scenario) {
-    for (std::size_t i = 0; i < scenario.tenants.size(); ++i) {
-      for (unsigned k = 0; k < scenario.tenants[i].processes; ++k) owner_.push_back(i);
-    }
-    card_ = std::make_unique<Card>(owner_.size(), kSlice);
-    gate_ = method == Method::ours ? make_our_gate(scenario, owner_) : make_hami_gate(scenario, owner_);
-    processes_.resize(owner_.size());
+    std::vector<std::size_t> process_of;
+    for (std::size_t i = 0; i < scenario.tenants.size(); ++i) add_lanes(i, process_of);
+    card_ = std::make_unique<Card>(process_of, kSlice);
+    gate_ = method == Method::ours ? make_our_gate(scenario, lanes_) : make_hami_gate(scenario, lanes_);
+    threads_.resize(lanes_.size());
     busy_.resize(scenario.tenants.size(), std::vector<Nanoseconds>(scenario.length / kStep + 1, 0));
     kernels_.resize(scenario.tenants.size());
-    for (std::size_t i = 0; i < owner_.size(); ++i) {
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
       // Programs do not start in the same nanosecond.
       agenda_.push({tenant(i).begins + i * 37 * kUs, i});
     }
@@ -39,20 +38,30 @@ class Engine {
   }
 
  private:
-  struct Process {
+  struct Thread {
     std::size_t next_kernel = 0;
     bool is_waiting = false;  // for one of its kernels to end
     Nanoseconds last_end = 0;
   };
   struct Entry {
     Nanoseconds time;
-    std::size_t process;
+    std::size_t lane;
     bool operator>(const Entry& other) const {
-      return time != other.time ? time > other.time : process > other.process;
+      return time != other.time ? time > other.time : lane > other.lane;
     }
   };
 
-  const Tenant& tenant(std::size_t process) const { return scenario_.tenants[owner_[process]]; }
+  const Tenant& tenant(std::size_t lane) const { return scenario_.tenants[lanes_[lane].tenant]; }
+
+  void add_lanes(std::size_t tenant, std::vector<std::size_t>& process_of) {
+    for (unsigned k = 0; k < scenario_.tenants[tenant].processes; ++k) {
+      const std::size_t process = process_of.empty() ? 0 : process_of.back() + 1;
+      for (unsigned t = 0; t < scenario_.tenants[tenant].threads; ++t) {
+        lanes_.push_back({tenant, process});
+        process_of.push_back(process);
+      }
+    }
+  }
 
   bool step() {
     Nanoseconds next = std::min(card_->next_event(), gate_->next_tick());
@@ -64,63 +73,63 @@ class Engine {
     advance(next);
     if (gate_->next_tick() <= next) gate_->tick(next);
     while (!agenda_.empty() && agenda_.top().time <= next) {
-      const std::size_t process = agenda_.top().process;
+      const std::size_t lane = agenda_.top().lane;
       agenda_.pop();
-      act(process, next);
+      act(lane, next);
     }
     return true;
   }
 
   void advance(Nanoseconds time) {
     card_->run_until(
-        time, [this](std::size_t process, const Done& done) { ended(process, done); },
-        [this](std::size_t process, Nanoseconds from, Nanoseconds to) { ran(process, from, to); });
+        time, [this](std::size_t lane, const Done& done) { ended(lane, done); },
+        [this](std::size_t lane, Nanoseconds from, Nanoseconds to) { ran(lane, from, to); });
   }
 
   void ended(std::size_t index, const Done& done) {
-    Process& process = processes_[index];
-    gate_->ended(index, done, process.last_end);
-    process.last_end = done.ended;
-    if (done.ended >= kWarmUp) ++kernels_[owner_[index]];
-    if (!process.is_waiting) return;
-    process.is_waiting = false;
+    Thread& thread = threads_[index];
+    gate_->ended(index, done, thread.last_end);
+    thread.last_end = done.ended;
+    if (done.ended >= kWarmUp) ++kernels_[lanes_[index].tenant];
+    if (!thread.is_waiting) return;
+    thread.is_waiting = false;
     agenda_.push({done.ended + tenant(index).pattern.host, index});
   }
 
-  void ran(std::size_t process, Nanoseconds from, Nanoseconds to) {
-    gate_->ran(process, from, to);
+  void ran(std::size_t lane, Nanoseconds from, Nanoseconds to) {
+    gate_->ran(lane, from, to);
     while (from < to) {
       const Nanoseconds stop = std::min(to, (from / kStep + 1) * kStep);
-      busy_[owner_[process]][from / kStep] += stop - from;
+      busy_[lanes_[lane].tenant][from / kStep] += stop - from;
       from = stop;
     }
   }
 
-  // The process's thread runs at `now`: launches, or finds out that it must wait.
+  // The lane's thread runs at `now`: launches, or finds out that it must wait.
   void act(std::size_t index, Nanoseconds now) {
     const Pattern& pattern = tenant(index).pattern;
-    Process& process = processes_[index];
+    Thread& thread = threads_[index];
     if (now >= tenant(index).ends) return;
     if (pattern.burst_every != 0 && now % pattern.burst_every > pattern.burst_every / 2) {
       agenda_.push({(now / pattern.burst_every + 1) * pattern.burst_every, index});
       return;
     }
     if (card_->queued(index) >= pattern.queue) {
-      process.is_waiting = true;
+      thread.is_waiting = true;
       return;
     }
-    const std::size_t kernel = process.next_kernel;
+    const std::size_t kernel = thread.next_kernel;
     const Nanoseconds again = gate_->ask(index, kernel, now);
     if (again != 0) {
       agenda_.push({std::max(again, now + kUs), index});
       return;
     }
-    process.next_kernel = (kernel + 1) % pattern.kernels.size();
+    thread.next_kernel = (kernel + 1) % pattern.kernels.size();
     const std::uint64_t id = ++last_id_;
     gate_->launched(index, id, now);
-    card_->enqueue(index, {id, pattern.kernels[kernel]});
+    card_->enqueue(index, {id, pattern.kernels[kernel], pattern.room});
     if (pattern.synchronises) {
-      process.is_waiting = true;
+      thread.is_waiting = true;
     } else {
       agenda_.push({now + pattern.host, index});
     }
@@ -178,10 +187,10 @@ class Engine {
   }
 
   const Scenario& scenario_;
-  std::vector<std::size_t> owner_;
+  std::vector<Lane> lanes_;
   std::unique_ptr<Card> card_;
   std::unique_ptr<Gate> gate_;
-  std::vector<Process> processes_;
+  std::vector<Thread> threads_;
   std::vector<std::vector<Nanoseconds>> busy_;  // per tenant and kStep
   std::vector<std::uint64_t> kernels_;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> agenda_;

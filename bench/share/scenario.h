@@ -30,6 +30,7 @@ struct Pattern {
   bool synchronises = false;         // after each launch
   unsigned queue = 1024;             // launches the driver takes ahead
   Nanoseconds host = 4 * kUs;        // time on the host per launch
+  double room = 1;                   // part of the card that a kernel fills
   Nanoseconds burst_every = 0;       // 0: always busy; else works for half of this time, then idles
 };
 
@@ -37,6 +38,7 @@ struct Pattern {
 struct Tenant {
   unsigned percent = 0;  // 0: no core limit
   unsigned processes = 1;
+  unsigned threads = 1;  // of each process, with a stream each
   Pattern pattern;
   Nanoseconds begins = 0;
   Nanoseconds ends = UINT64_MAX;

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "libvgpu/cuda/contexts.h"
 #include "libvgpu/cuda/devices.h"
@@ -26,6 +27,7 @@ struct Events {
   CUevent start;
   CUevent end;
   unsigned context;  // its number, see contexts.h; 0: no events
+  const void* line;  // see line_of()
 };
 
 // One device of the container in this process.
@@ -38,6 +40,7 @@ struct PacedDevice {
   SpinLock attaching;
   SpinLock collecting;
   Events events[Samples::kSlots] = {};
+  Events latest = {};  // of the measured launches the one that ended last
 };
 constinit PacedDevice g_paced[abi::kMaxDevices];
 
@@ -93,6 +96,37 @@ bool is_capturing(CUstream stream, Door door) noexcept {
 CUresult record(CUevent event, CUstream stream, Door door) noexcept {
   return door == Door::legacy ? driver<&CudaDriver::cuEventRecord>(event, stream)
                               : driver<&CudaDriver::cuEventRecord_ptsz>(event, stream);
+}
+
+// What a launch waits in: its stream. Each thread has a default stream of its own.
+const void* line_of(CUstream stream, Door door) noexcept {
+  constexpr std::uintptr_t kPerThread = 2;  // CU_STREAM_PER_THREAD
+  const bool is_own =
+      stream == nullptr ? door == Door::per_thread : reinterpret_cast<std::uintptr_t>(stream) == kPerThread;
+  return is_own ? static_cast<const void*>(&g_batches) : stream;
+}
+
+std::int64_t nanoseconds(float milliseconds) noexcept {
+  return static_cast<std::int64_t>(static_cast<double>(milliseconds) * share::kMillisecond);
+}
+
+// By how much `to` was reached after `from`.
+bool gap_between(CUevent from, CUevent to, std::int64_t& gap) noexcept {
+  float milliseconds = 0;
+  if (driver<&CudaDriver::cuEventElapsedTime>(&milliseconds, from, to) != CUDA_SUCCESS) return false;
+  gap = nanoseconds(milliseconds);
+  return true;
+}
+
+// What a measured launch says, beside the latest one that was measured in another stream. False: nothing.
+bool read_span(const Events& events, const Events& latest, share::Span& span) noexcept {
+  std::int64_t elapsed = 0;
+  if (!gap_between(events.start, events.end, elapsed)) return false;
+  span.elapsed = elapsed > 0 ? static_cast<std::uint64_t>(elapsed) : 1;
+  if (latest.context != events.context || latest.line == events.line) return true;
+  span.has_other = gap_between(latest.start, events.start, span.begin_gap) &&
+                   gap_between(latest.end, events.end, span.end_gap);
+  return true;
 }
 
 void destroy(Events& events) noexcept {
@@ -177,17 +211,17 @@ Share share_of(PacedDevice& device, unsigned index, std::uint64_t time) noexcept
 void collect(PacedDevice& device, Share share) noexcept {
   if (!device.collecting.try_lock()) return;
   Samples& samples = device.pacer.samples();
-  for (int i = 0; i < Samples::kSlots; ++i) {
-    if (!samples.is_launched(i)) continue;
+  int slots[Samples::kSlots];
+  const int count = samples.in_order(slots);
+  for (int k = 0; k < count; ++k) {
+    const int i = slots[k];
     Events& events = device.events[i];
     const CUresult status = driver<&CudaDriver::cuEventQuery>(events.end);
     if (status == CUDA_ERROR_NOT_READY) continue;
-    float milliseconds = 0;
-    if (status == CUDA_SUCCESS &&
-        driver<&CudaDriver::cuEventElapsedTime>(&milliseconds, events.start, events.end) == CUDA_SUCCESS) {
-      const auto elapsed =
-          static_cast<std::uint64_t>(static_cast<double>(milliseconds) * share::kMillisecond);
-      device.pacer.measured(i, now(), elapsed > 0 ? elapsed : 1, share, device.pid.load());
+    share::Span span;
+    if (status == CUDA_SUCCESS && read_span(events, device.latest, span)) {
+      device.pacer.measured(i, now(), span, share, device.pid.load());
+      if (!span.has_other || span.end_gap >= 0) std::swap(events, device.latest);
     } else {
       events = {};  // its context has failed
     }
@@ -201,8 +235,11 @@ int begin_sample(PacedDevice& device, share::Kernel& kernel, CUstream stream, Do
   Samples& samples = device.pacer.samples();
   const int slot = samples.begin(kernel);
   if (slot < 0) return slot;
-  if (prepare(device.events[slot]) && record(device.events[slot].start, stream, door) == CUDA_SUCCESS)
+  Events& events = device.events[slot];
+  if (prepare(events) && record(events.start, stream, door) == CUDA_SUCCESS) {
+    events.line = line_of(stream, door);
     return slot;
+  }
   samples.end(slot);
   return -1;
 }
@@ -265,6 +302,7 @@ void drop_samples() noexcept {
       if (device.pacer.samples().is_launched(i)) device.pacer.samples().end(i);
       destroy(device.events[i]);
     }
+    destroy(device.latest);
   }
 }
 
@@ -278,6 +316,7 @@ void forget_pacing() noexcept {
     device.boards.forget();
     device.pid.store(0, std::memory_order_relaxed);
     for (Events& events : device.events) events = {};
+    device.latest = {};
   }
   g_kernels.clear();
   for (share::Batch& batch : g_batches) batch = {};

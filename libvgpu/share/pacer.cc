@@ -37,18 +37,30 @@ void Pacer::learn(Kernel& kernel, std::uint64_t now, std::uint64_t card_ns, bool
   if (owed != 0 && !share.is_whole()) budget_.settle(now, owed, share);
 }
 
-void Pacer::measured(int slot, std::uint64_t now, std::uint64_t elapsed_ns, Share share,
-                     std::uint32_t pid) noexcept {
+void Pacer::measured(int slot, std::uint64_t now, const Span& span, Share share, std::uint32_t pid) noexcept {
   samples_.note_ended(slot);
   const std::uint64_t clean_until = samples_.clean_until(slot);
   // It may have ended long before a later launch comes to see it. Where it stood behind others of ours
   // nobody knows by how much.
   const std::uint64_t cost = samples_.kernel(slot).cost();
-  const std::uint64_t due = samples_.launched_at(slot) + samples_.behind(slot) + elapsed_ns;
+  const std::uint64_t due = samples_.launched_at(slot) + samples_.behind(slot) + span.elapsed;
   const bool is_known = samples_.behind(slot) <= 4 * cost && due < now;
   const bool is_clean = quiet_.was_clean(clean_until, is_known ? due : now, now);
   if (clean_until != 0 && clean_until != UINT64_MAX) quiet_.release(now);
-  learn(samples_.kernel(slot), now, budget_.own_part(now, elapsed_ns, pid), is_clean, share);
+  const std::uint64_t part = own_part(span);
+  std::uint64_t taken = span.elapsed;
+  if (part < taken && cost < taken && samples_.kernel(slot).is_measured()) {
+    // It waited on the card for a launch in another stream, or ran beside it: its time is not its cost.
+    if (part <= cost) return settle_overlap(now, cost - part, is_clean, share);
+    // Launches that nobody measured may be in that part: a kernel that has become longer is learned in steps.
+    taken = part < cost + cost / 4 ? part : cost + cost / 4;
+  }
+  learn(samples_.kernel(slot), now, budget_.own_part(now, taken, pid), is_clean, share);
+}
+
+// What was paid twice comes back. Among the work of others nobody knows how much that is.
+void Pacer::settle_overlap(std::uint64_t now, std::uint64_t card_ns, bool is_clean, Share share) noexcept {
+  if (is_clean && !share.is_whole()) budget_.settle(now, -static_cast<std::int64_t>(card_ns), share);
 }
 
 // Where others may come, or are more important, little is queued.

@@ -48,11 +48,10 @@ class Pacer {
   // Pays for a launch that its batch did not cover, and fills the batch. Returns when the launch may go.
   std::uint64_t take(Batch& batch, Kernel& kernel, std::uint64_t now, Share share) noexcept;
 
-  // The sample in `slot` has ended: its events are `elapsed_ns` apart. `pid`: this process. Without boards of
-  // the neighbours each kernel counts the whole time: a limit holds, and is not used up, while others use the
+  // The sample in `slot` has ended, and its events say `span`. `pid`: this process. Without boards of the
+  // neighbours each kernel counts the whole time: a limit holds, and is not used up, while others use the
   // card.
-  void measured(int slot, std::uint64_t now, std::uint64_t elapsed_ns, Share share,
-                std::uint32_t pid) noexcept;
+  void measured(int slot, std::uint64_t now, const Span& span, Share share, std::uint32_t pid) noexcept;
 
   // Until when a launch of `kernel` should wait for samples under way, at most; 0 when it need not. See
   // Samples. A kernel that has not ended after the longest hold counts as one that takes this long.
@@ -68,6 +67,7 @@ class Pacer {
 
  private:
   void learn(Kernel& kernel, std::uint64_t now, std::uint64_t card_ns, bool is_clean, Share share) noexcept;
+  void settle_overlap(std::uint64_t now, std::uint64_t card_ns, bool is_clean, Share share) noexcept;
   std::uint64_t depth(std::uint64_t now) noexcept;
 
   Budget budget_;

@@ -2,6 +2,14 @@
 
 namespace hami::vgpu::share {
 
+std::uint64_t own_part(const Span& span) noexcept {
+  if (!span.has_other) return span.elapsed;
+  const std::int64_t uncovered = span.end_gap >= 0 ? span.end_gap : -span.begin_gap;
+  if (uncovered <= 0) return 0;
+  const auto part = static_cast<std::uint64_t>(uncovered);
+  return part < span.elapsed ? part : span.elapsed;
+}
+
 int Samples::begin(Kernel& kernel) noexcept {
   for (int i = 0; i < kSlots; ++i) {
     std::uint32_t expected = kFree;
@@ -22,6 +30,18 @@ void Samples::launched(int slot, std::uint64_t now, std::uint64_t clean_until) n
 }
 
 void Samples::end(int slot) noexcept { slots_[slot].state.store(kFree, std::memory_order_release); }
+
+int Samples::in_order(int (&slots)[kSlots]) const noexcept {
+  int count = 0;
+  for (int i = 0; i < kSlots; ++i) {
+    if (!is_launched(i)) continue;
+    int at = count++;
+    for (; at > 0 && slots_[slots[at - 1]].launched_at > slots_[i].launched_at; --at)
+      slots[at] = slots[at - 1];
+    slots[at] = i;
+  }
+  return count;
+}
 
 void Samples::note_ended(int slot) noexcept {
   if (slots_[slot].position > ended_ns_.load(std::memory_order_relaxed)) {

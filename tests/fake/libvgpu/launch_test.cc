@@ -51,7 +51,22 @@ TEST_P(PacedLaunch, IsHeldAtTheLimit) {
 
 INSTANTIATE_TEST_SUITE_P(Forms, PacedLaunch,
                          ::testing::Values("kernel", "kernel_ptsz", "ex", "ex_ptsz", "cooperative",
-                                           "cooperative_ptsz", "grid", "graph", "graph_ptsz", "sync"));
+                                           "cooperative_ptsz", "grid", "graph", "graph_ptsz", "sync",
+                                           "threads"));
+
+// The costs of kernels come from the events of the driver: what NVML says late, wrong or not at all moves no
+// share.
+class PacedWithoutNvml : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(PacedWithoutNvml, IsHeldAtTheLimit) {
+  const SimNode node(std::string(GetParam()) + "\n[gpu]\n");
+  const Outcome result = node.run(launcher("kernel", "1000", "1.5"), core_limited(node, "30"));
+  expect_share(share_in(result.out), 30);
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, PacedWithoutNvml,
+                         ::testing::Values("utilization = 0", "process_list = 0", "pid_offset = 1000",
+                                           "sample_period_ms = 2000"));
 
 TEST(PacedProgram, TwoProcessesShareOneLimit) {
   const SimNode node;

@@ -1,16 +1,20 @@
 // A program that launches kernels of a known length and says which part of a card's time it got.
 //   vgpu-launcher FORM MICROSECONDS SECONDS [DEVICE]
 // FORM: a launch function (kernel, kernel_ptsz, ex, ex_ptsz, cooperative, cooperative_ptsz, grid, graph,
-// graph_ptsz), or: sync (waits for every launch), capture (records 100 launches, prints how many ms that
-// took), where (prints for each launch function whose it is, as dlsym and as cuGetProcAddress give it).
-// Prints one line "share P": percent of the card's time from the first half second on.
+// graph_ptsz), or: sync (waits for every launch), threads (four of them, each with its default stream),
+// capture (records 100 launches, prints how many ms that took), where (prints for each launch function whose
+// it is, as dlsym and as cuGetProcAddress give it). Prints one line "share P": percent of the card's time
+// from the first half second on.
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "libvgpu/cuda/types.h"
 
@@ -56,7 +60,7 @@ struct Program {
     config.gridDimX = kBlocks;
     config.gridDimY = config.gridDimZ = config.blockDimX = config.blockDimY = config.blockDimZ = 1;
     config.hStream = stream;
-    if (form == "kernel_ptsz")
+    if (form == "kernel_ptsz" || form == "threads")
       return cuda.cuLaunchKernel_ptsz(function, kBlocks, 1, 1, 1, 1, 1, 0, stream, nullptr, nullptr);
     if (form == "ex") return cuda.cuLaunchKernelEx(&config, function, nullptr, nullptr);
     if (form == "ex_ptsz") return cuda.cuLaunchKernelEx_ptsz(&config, function, nullptr, nullptr);
@@ -97,23 +101,53 @@ void print_capture(Program& program) {
   std::printf("captured in %.0f ms\n", (seconds() - begin) * 1e3);
 }
 
-void print_share(const Program& program, double kernel, double length) {
-  const double begin = seconds();
-  const double kernels = program.graph != nullptr ? 2 : 1;
-  double counted = 0;
-  double counted_from = 0;
-  while (seconds() < begin + length) {
+// Launches until `end`; returns the card time of what was launched from the first half second on, and when
+// counting began.
+struct Counted {
+  double card = 0;
+  double from = 0;
+};
+Counted launch_until(const Program& program, double kernel, double begin, double end) {
+  Counted counted;
+  while (seconds() < end) {
     check(program.launch(), "launch");
     if (program.form == "sync") check(cuda.cuStreamSynchronize(program.stream), "synchronise");
-    if (counted_from == 0 && seconds() > begin + 0.5) {
+    if (counted.from == 0 && seconds() > begin + 0.5) {
       check(cuda.cuCtxSynchronize(), "synchronise");
-      counted_from = seconds();
-    } else if (counted_from != 0) {
-      counted += kernels * kernel;
+      counted.from = seconds();
+    } else if (counted.from != 0) {
+      counted.card += kernel;
     }
   }
   check(cuda.cuCtxSynchronize(), "synchronise");
-  std::printf("share %.2f\n", 100 * counted / (seconds() - counted_from));
+  return counted;
+}
+
+void print_share(const Program& program, double kernel, double length) {
+  const double begin = seconds();
+  const Counted counted =
+      launch_until(program, program.graph != nullptr ? 2 * kernel : kernel, begin, begin + length);
+  std::printf("share %.2f\n", 100 * counted.card / (seconds() - counted.from));
+}
+
+void print_share_of_threads(const Program& program, double kernel, double length, CUcontext context) {
+  const double begin = seconds();
+  std::vector<Counted> counted(4);
+  std::vector<std::thread> threads;
+  for (Counted& one : counted) {
+    threads.emplace_back([&] {
+      check(cuda.cuCtxSetCurrent(context), "cuCtxSetCurrent");
+      one = launch_until(program, kernel, begin, begin + length);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  double card = 0;
+  double from = seconds();
+  for (const Counted& one : counted) {
+    card += one.card;
+    from = std::min(from, one.from);
+  }
+  std::printf("share %.2f\n", 100 * card / (seconds() - from));
 }
 
 const char* library_of(const void* address) {
@@ -159,6 +193,9 @@ int main(int argc, char** argv) {
     print_where();
   } else if (program.form == "capture") {
     print_capture(program);
+  } else if (program.form == "threads") {
+    program.stream = nullptr;
+    print_share_of_threads(program, std::atof(argv[2]) * 1e-6, std::atof(argv[3]), context);
   } else {
     print_share(program, std::atof(argv[2]) * 1e-6, std::atof(argv[3]));
   }

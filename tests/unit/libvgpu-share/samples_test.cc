@@ -54,5 +54,31 @@ TEST_F(SamplesTest, AReservedSlotHoldsNobodyAndSlotsRunOut) {
   EXPECT_EQ(hold(unknown_, kNow), 0U);
 }
 
+TEST_F(SamplesTest, AreSeenInTheOrderOfTheirLaunches) {
+  for (int i = 0; i < 3; ++i) samples_.begin(known_);
+  samples_.launched(1, kNow);
+  samples_.launched(0, kNow + 2);
+  samples_.launched(2, kNow + 1);
+  int slots[Samples::kSlots] = {};
+  ASSERT_EQ(samples_.in_order(slots), 3);
+  EXPECT_EQ(slots[0], 1);
+  EXPECT_EQ(slots[1], 2);
+  EXPECT_EQ(slots[2], 0);
+}
+
+TEST(Span, OfALaunchAloneIsItsTime) { EXPECT_EQ(own_part({.elapsed = 100}), 100U); }
+
+TEST(Span, CountsTimeThatAnotherStreamsLaunchCoversOnce) {
+  const auto part = [](std::uint64_t elapsed, std::int64_t begin_gap, std::int64_t end_gap) {
+    return own_part({.elapsed = elapsed, .has_other = true, .begin_gap = begin_gap, .end_gap = end_gap});
+  };
+  EXPECT_EQ(part(100, 500, 500), 100U) << "after it";
+  EXPECT_EQ(part(100, 70, 70), 70U) << "begins within it";
+  EXPECT_EQ(part(100, 0, 0), 0U) << "with it";
+  EXPECT_EQ(part(100, 10, -90), 0U) << "within it";
+  EXPECT_EQ(part(100, -30, -30), 30U) << "ends within it";
+  EXPECT_EQ(part(100, -500, -500), 100U) << "before it";
+}
+
 }  // namespace
 }  // namespace hami::vgpu::share

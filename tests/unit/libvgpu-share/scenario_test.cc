@@ -45,6 +45,33 @@ TEST(Container, ItsProcessesShareOneLimit) {
   }
 }
 
+TEST(Container, ItsStreamsShareOneLimitWhetherTheirKernelsFillTheCardOrNot) {
+  for (const double room : {1.0, 0.25}) {
+    for (const Nanoseconds kernel : {20 * kUs, kMs, 20 * kMs}) {
+      for (const unsigned percent : {10U, 50U, 80U, 99U}) {
+        Scenario scenario;
+        scenario.length = 4 * kS;
+        scenario.tenants = {
+            {.percent = percent, .threads = 4, .pattern = {.kernels = {kernel}, .room = room}}};
+        EXPECT_NEAR(run(scenario, Method::ours).tenants[0].share, percent, 2)
+            << room << " of the card, " << kernel << " ns, " << percent << " %";
+      }
+    }
+  }
+}
+
+TEST(Container, ItsOverlappingStreamsPayForTheTimeTheyUseTheCardTogether) {
+  for (const Nanoseconds kernel : {100 * kUs, 5 * kMs}) {
+    Scenario scenario;
+    scenario.tenants = {{.percent = 30, .threads = 4, .pattern = {.kernels = {kernel}}},
+                        {.percent = 70, .pattern = {.kernels = {kernel}}}};
+    const Result result = run(scenario, Method::ours);
+    // Of short ones few are measured, and those wait for others that are not.
+    EXPECT_NEAR(result.tenants[0].share, 30, kernel < kMs ? 3 : 2) << kernel;
+    EXPECT_NEAR(result.tenants[1].share, 70, 2) << kernel;
+  }
+}
+
 TEST(Container, MixedKernelsAndBurstsStayWithinTheLimit) {
   Scenario scenario;
   scenario.tenants = {
