@@ -146,6 +146,19 @@ TEST(Priority, AMoreImportantTaskTakesTheCardAndGivesItBack) {
   EXPECT_GT(low[42], 98) << "back within 200 ms";
 }
 
+TEST(Container, ThatUsedTheWholeCardGivesItBackWithin100Milliseconds) {
+  for (const Nanoseconds kernel : {100 * kUs, kMs, 5 * kMs}) {
+    Scenario scenario;
+    scenario.is_forced = false;
+    scenario.length = 5 * kS;
+    scenario.tenants = {{.percent = 30, .pattern = {.kernels = {kernel}}},
+                        {.percent = 70, .pattern = {.kernels = {kernel}}, .begins = 3 * kS}};
+    const std::vector<float> windows = run(scenario, Method::ours).tenants[0].windows;
+    EXPECT_GT(windows[29], 98) << kernel;
+    for (std::size_t i = 31; i < windows.size(); ++i) EXPECT_LE(windows[i], 45) << kernel << " window " << i;
+  }
+}
+
 // Shows that the bench's other controller is the one that was measured: it lets 1 ms kernels at 50 % run
 // at 92.
 TEST(HamiController, OvershootsAsMeasured) {
