@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "oci-config/base/files.h"
 #include "oci-config/base/text.h"
@@ -211,31 +212,59 @@ Result<std::vector<std::pair<std::string, std::string>>> matches(const std::stri
   return found;
 }
 
+// What stands for `first` and `second` in each partition of a device, beside the device's own variables.
+Result<std::vector<Variables>> list_parts(const InstanceTable& table, Variables known) {
+  std::vector<Variables> found;
+  if (table.each.empty()) return found;
+  HAMI_TRY(const auto firsts, matches(table.each, known));
+  for (const auto& [path, first] : firsts) {
+    known["dev." + table.first] = first;
+    if (table.second.empty()) {
+      found.push_back(known);
+      continue;
+    }
+    HAMI_TRY(const auto seconds, matches(path, {}));
+    for (const auto& [below, second] : seconds) {
+      known["dev." + table.second] = second;
+      found.push_back(known);
+    }
+  }
+  return found;
+}
+
+// The library's own identity of a partition wins over the name that the recipe makes up; both are understood.
+void add_answer(const InstanceTable& table, const std::vector<ProbedPart>& parts, Device& instance) {
+  const auto first = text::parse_u64(field(instance, table.first));
+  const auto second = text::parse_u64(field(instance, table.second));
+  for (const auto& part : parts) {
+    if (first != std::uint64_t{part.first} || second != std::uint64_t{part.second}) continue;
+    instance.aliases.push_back(std::exchange(instance.uuid, part.uuid));
+    if (instance.memory.value == 0) instance.memory = part.memory;
+  }
+}
+
+const ProbedDevice* answer_about(const Recipe& recipe, const std::vector<ProbedDevice>& answers,
+                                 const Device& device) {
+  const auto& join = recipe.devices.probe.join;
+  const auto found = std::find_if(answers.begin(), answers.end(), [&](const ProbedDevice& answer) {
+    return is_about(answer, join, field(device, join));
+  });
+  return found == answers.end() ? nullptr : &*found;
+}
+
 // A partitioned device gives way to its partitions; the others keep their index.
 Result<> divide(const Recipe& recipe, const Variables& node, const LibraryIndex& libraries, TextFiles& texts,
-                std::vector<Device>& devices) {
+                const std::vector<ProbedDevice>& answers, std::vector<Device>& devices) {
   const auto& table = recipe.devices.instances;
   if (table.each.empty()) return {};
   std::vector<Device> whole;
   std::vector<Device> parts;
   for (auto& device : devices) {
-    Variables known = with_fields(node, device.fields);
-    std::vector<Variables> found;
-    HAMI_TRY(const auto firsts, matches(table.each, known));
-    for (const auto& [path, first] : firsts) {
-      known["dev." + table.first] = first;
-      if (table.second.empty()) {
-        found.push_back(known);
-        continue;
-      }
-      HAMI_TRY(const auto seconds, matches(path, {}));
-      for (const auto& [below, second] : seconds) {
-        known["dev." + table.second] = second;
-        found.push_back(known);
-      }
-    }
+    HAMI_TRY(auto found, list_parts(table, with_fields(node, device.fields)));
+    const ProbedDevice* answer = answer_about(recipe, answers, device);
     for (std::size_t i = 0; i < found.size(); ++i) {
       HAMI_TRY(auto part, read_instance(table, device, std::move(found[i]), i, libraries, texts));
+      if (answer != nullptr) add_answer(table, answer->parts, part);
       parts.push_back(std::move(part));
     }
     if (found.empty()) whole.push_back(std::move(device));
@@ -269,11 +298,16 @@ Result<> check_identities(const Recipe& recipe, const std::vector<Device>& devic
 }
 
 // What the library's answer depends on, as far as files tell.
-std::string facts_of(const Inventory& inventory, const std::vector<Device>& devices) {
+Result<std::string> facts_of(const Recipe& recipe, const Variables& node,
+                             const std::vector<Device>& devices) {
+  const auto& table = recipe.devices.instances;
   std::string facts;
-  for (const auto& [name, value] : inventory.vars) facts += text::cat({name, "=", value, "\n"});
+  for (const auto& [name, value] : node) facts += text::cat({name, "=", value, "\n"});
   for (const auto& device : devices) {
     for (const auto& [name, value] : device.fields) facts += text::cat({name, "=", value, "\n"});
+    HAMI_TRY(auto parts, list_parts(table, with_fields(node, device.fields)));
+    for (auto& part : parts)
+      facts += text::cat({"part=", part["dev." + table.first], "/", part["dev." + table.second], "\n"});
   }
   return facts;
 }
@@ -317,13 +351,14 @@ Result<Inventory> discover(const Recipe& recipe, const HostRoots& roots) {
                 text::cat({doing, ": the driver is there, but no device: nothing matches ",
                            expand(recipe.devices.each, node).value_or(recipe.devices.each)}));
   }
-  auto answers = probe_devices(recipe, roots, libraries, facts_of(inventory, *devices));
+  HAMI_TRY(const auto facts, facts_of(recipe, node, *devices));
+  auto answers = probe_devices(recipe, roots, libraries, facts);
   if (!answers) return fail(std::move(answers).error().within(doing));
   add_answers(recipe, *answers, *devices);
   fill_members(recipe, *devices);
   sort_and_number(recipe, *devices);
   HAMI_CHECK(add_aliases(recipe, node, *devices));
-  HAMI_CHECK(divide(recipe, node, libraries, texts, *devices));
+  HAMI_CHECK(divide(recipe, node, libraries, texts, *answers, *devices));
   HAMI_CHECK(check_identities(recipe, *devices));
   inventory.devices = std::move(*devices);
   return inventory;

@@ -1,5 +1,7 @@
 #include "vendors/probe_answer.h"
 
+#include <cstdint>
+
 #include "oci-config/base/log.h"
 #include "oci-config/base/text.h"
 #include "oci-config/document.h"
@@ -20,6 +22,47 @@ Result<std::string> text_of(oci::JsonRef object, const char* name, ValueType typ
   return std::move(*value);
 }
 
+// The number a member stands for, when it is there; fails when it is not one up to `max`.
+Result<std::optional<std::uint64_t>> number_of(oci::JsonRef object, const char* name, std::uint64_t max,
+                                               const char* what) {
+  const oci::JsonRef number = oci::member(object, name);
+  if (number == nullptr) return std::optional<std::uint64_t>{};
+  if (json_object_get_type(number) != json_type_int || json_object_get_int64(number) < 0 ||
+      json_object_get_uint64(number) > max)
+    return fail(Errc::io, text::cat({"'", name, "' is not ", what}));
+  return std::optional<std::uint64_t>{json_object_get_uint64(number)};
+}
+
+constexpr std::uint64_t kMaxNumber = (1U << 20U) - 1;
+constexpr std::uint64_t kMaxBytes = INT64_MAX;
+
+Result<ProbedPart> part_from(oci::JsonRef object) {
+  if (json_object_get_type(object) != json_type_object) return fail(Errc::io, "a part is not an object");
+  ProbedPart part;
+  HAMI_TRY(part.uuid, text_of(object, "uuid", ValueType::uuid));
+  HAMI_TRY(const auto first, number_of(object, "first", kMaxNumber, "the number of an instance"));
+  HAMI_TRY(const auto second, number_of(object, "second", kMaxNumber, "the number of an instance"));
+  HAMI_TRY(const auto memory, number_of(object, "memory", kMaxBytes, "a number of bytes"));
+  if (!first || !second || part.uuid.empty())
+    return fail(Errc::io, "a part lacks 'first', 'second' or 'uuid'");
+  part.first = static_cast<std::uint32_t>(*first);
+  part.second = static_cast<std::uint32_t>(*second);
+  part.memory.value = memory.value_or(0);
+  return part;
+}
+
+Result<std::vector<ProbedPart>> parts_from(oci::JsonRef device) {
+  std::vector<ProbedPart> parts;
+  HAMI_TRY(const auto array, oci::member_of(device, "parts", json_type_array, "parts"));
+  const std::size_t count = array == nullptr ? 0 : json_object_array_length(array);
+  if (count > kMaxDevices) return fail(Errc::io, "too many parts");
+  for (std::size_t i = 0; i < count; ++i) {
+    HAMI_TRY(auto part, part_from(json_object_array_get_idx(array, i)));
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
 Result<ProbedDevice> device_from(oci::JsonRef object) {
   ProbedDevice device;
   if (json_object_get_type(object) != json_type_object) return fail(Errc::io, "a device is not an object");
@@ -27,17 +70,11 @@ Result<ProbedDevice> device_from(oci::JsonRef object) {
   HAMI_TRY(device.uuid, text_of(object, "uuid", ValueType::uuid));
   HAMI_TRY(device.model, text_of(object, "model", ValueType::text));
   device.bdf = normal_bdf(device.bdf);
-  if (const oci::JsonRef number = oci::member(object, "number"); number != nullptr) {
-    const auto value = json_object_get_int64(number);
-    if (json_object_get_type(number) != json_type_int || value < 0 || value >= 1 << 20)
-      return fail(Errc::io, "'number' is not the number of a device node");
-    device.number = static_cast<std::uint32_t>(value);
-  }
-  const oci::JsonRef memory = oci::member(object, "memory");
-  if (memory == nullptr) return device;
-  if (json_object_get_type(memory) != json_type_int || json_object_get_int64(memory) < 0)
-    return fail(Errc::io, "'memory' is not a number of bytes");
-  device.memory.value = json_object_get_uint64(memory);
+  HAMI_TRY(const auto number, number_of(object, "number", kMaxNumber, "the number of a device node"));
+  if (number) device.number = static_cast<std::uint32_t>(*number);
+  HAMI_TRY(const auto memory, number_of(object, "memory", kMaxBytes, "a number of bytes"));
+  device.memory.value = memory.value_or(0);
+  HAMI_TRY(device.parts, parts_from(object));
   return device;
 }
 
@@ -55,6 +92,16 @@ Result<ProbeAnswer> answer_from(std::string_view json) {
     answer.devices.push_back(std::move(device));
   }
   return answer;
+}
+
+std::string to_json(const std::vector<ProbedPart>& parts) {
+  std::string out;
+  for (const auto& part : parts) {
+    out += text::cat({out.empty() ? "" : ",", "{\"first\":", text::number(std::uint64_t{part.first}),
+                      ",\"second\":", text::number(std::uint64_t{part.second}), ",\"uuid\":",
+                      json_string(part.uuid), ",\"memory\":", text::number(part.memory.value), "}"});
+  }
+  return out;
 }
 
 }  // namespace
@@ -75,6 +122,7 @@ std::string to_json(const ProbeAnswer& answer) {
                       ",\"model\":", json_string(device.model),
                       ",\"memory\":", text::number(device.memory.value)});
     if (device.number) out += text::cat({",\"number\":", text::number(*device.number)});
+    if (!device.parts.empty()) out += text::cat({",\"parts\":[", to_json(device.parts), "]"});
     out += '}';
   }
   return out + "]}\n";

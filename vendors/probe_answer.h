@@ -13,12 +13,22 @@
 
 namespace hami::vendors {
 
+// A partition of a device that the driver knows by an identity of its own: a MIG instance.
+struct ProbedPart {
+  std::uint32_t first = 0;   // GPU instance
+  std::uint32_t second = 0;  // compute instance in it
+  std::string uuid;
+  Bytes memory;
+  friend bool operator==(const ProbedPart&, const ProbedPart&) = default;
+};
+
 struct ProbedDevice {
   std::string bdf;
   std::string uuid;
   std::string model;
   Bytes memory;
   std::optional<std::uint32_t> number{};  // of the device node: NVML's minor, DCMI's physical id
+  std::vector<ProbedPart> parts{};
   friend bool operator==(const ProbedDevice&, const ProbedDevice&) = default;
 };
 
@@ -29,7 +39,8 @@ struct ProbeAnswer {
   friend bool operator==(const ProbeAnswer&, const ProbeAnswer&) = default;
 };
 
-// {"key": "…", "devices": [{"bdf", "uuid", "model", "memory", "number"}]}. Fails with io on anything else.
+// {"key": "…", "devices": [{"bdf", "uuid", "model", "memory", "number", "parts": [{"first", "second", "uuid",
+// "memory"}]}]}. Fails with io on anything else.
 [[nodiscard]] Result<ProbeAnswer> parse_probe_answer(std::string_view json);
 [[nodiscard]] std::string to_json(const ProbeAnswer& answer);
 

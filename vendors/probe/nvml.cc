@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <utility>
+#include <vector>
 
 #include "oci-config/base/text.h"
 #include "vendors/probe_answer.h"
@@ -44,7 +46,18 @@ struct Nvml {
   Code (*name)(Device, char*, unsigned) = nullptr;
   Code (*pci)(Device, PciInfo*) = nullptr;
   Code (*memory)(Device, Memory*) = nullptr;
-  Code (*minor)(Device, unsigned*) = nullptr;  // not in every library of this shape
+  // Not in every library of this shape.
+  Code (*minor)(Device, unsigned*) = nullptr;
+  Code (*mig_mode)(Device, unsigned* current, unsigned* pending) = nullptr;
+  Code (*mig_count)(Device, unsigned*) = nullptr;
+  Code (*mig_by_index)(Device, unsigned, Device*) = nullptr;
+  Code (*gpu_instance)(Device, unsigned*) = nullptr;
+  Code (*compute_instance)(Device, unsigned*) = nullptr;
+
+  bool knows_mig() const {
+    return mig_mode != nullptr && mig_count != nullptr && mig_by_index != nullptr &&
+           gpu_instance != nullptr && compute_instance != nullptr;
+  }
 };
 
 template <typename F>
@@ -74,6 +87,11 @@ Result<Nvml> load(const std::string& path) {
     HAMI_CHECK(bind(library, "nvmlDeviceGetPciInfo_v2", nvml.pci));
   HAMI_CHECK(bind(library, "nvmlDeviceGetMemoryInfo", nvml.memory));
   static_cast<void>(bind(library, "nvmlDeviceGetMinorNumber", nvml.minor));
+  static_cast<void>(bind(library, "nvmlDeviceGetMigMode", nvml.mig_mode));
+  static_cast<void>(bind(library, "nvmlDeviceGetMaxMigDeviceCount", nvml.mig_count));
+  static_cast<void>(bind(library, "nvmlDeviceGetMigDeviceHandleByIndex", nvml.mig_by_index));
+  static_cast<void>(bind(library, "nvmlDeviceGetGpuInstanceId", nvml.gpu_instance));
+  static_cast<void>(bind(library, "nvmlDeviceGetComputeInstanceId", nvml.compute_instance));
   return nvml;
 }
 
@@ -81,6 +99,32 @@ std::string bdf(const PciInfo& pci) {
   char text[32];
   std::snprintf(text, sizeof text, "%04x:%02x:%02x.0", pci.domain, pci.bus & 0xffU, pci.device & 0xffU);
   return text;
+}
+
+// The live MIG instances. Their places have gaps: one that was destroyed leaves its number free.
+std::vector<vendors::ProbedPart> parts_of(const Nvml& nvml, Device device) {
+  std::vector<vendors::ProbedPart> parts;
+  unsigned current = 0;
+  unsigned pending = 0;
+  unsigned count = 0;
+  if (!nvml.knows_mig() || nvml.mig_mode(device, &current, &pending) != kSuccess || current == 0 ||
+      nvml.mig_count(device, &count) != kSuccess)
+    return parts;
+  for (unsigned i = 0; i < count; ++i) {
+    Device instance = nullptr;
+    vendors::ProbedPart part;
+    std::array<char, 128> text{};
+    if (nvml.mig_by_index(device, i, &instance) != kSuccess ||
+        nvml.gpu_instance(instance, &part.first) != kSuccess ||
+        nvml.compute_instance(instance, &part.second) != kSuccess ||
+        nvml.uuid(instance, text.data(), text.size() - 1) != kSuccess)
+      continue;
+    part.uuid = text.data();
+    Memory memory{};
+    if (nvml.memory(instance, &memory) == kSuccess) part.memory.value = memory.total;
+    parts.push_back(std::move(part));
+  }
+  return parts;
 }
 
 vendors::ProbedDevice describe(const Nvml& nvml, Device device) {
@@ -95,6 +139,7 @@ vendors::ProbedDevice describe(const Nvml& nvml, Device device) {
   if (nvml.minor != nullptr && nvml.minor(device, &number) == kSuccess) result.number = number;
   Memory memory{};
   if (nvml.memory(device, &memory) == kSuccess) result.memory.value = memory.total;
+  result.parts = parts_of(nvml, device);
   return result;
 }
 

@@ -94,6 +94,52 @@ TEST_F(Discovery, LeavesOutADeviceTheDriverExcludes) {
   EXPECT_EQ(inventory->devices[0].pci_bus_id, "0000:3b:00.0");
 }
 
+// A card in MIG mode: the kernel lists its instances, the library knows their UUIDs.
+class MigDiscovery : public Discovery {
+ protected:
+  void SetUp() override {
+    instance(1, 0);
+    instance(5, 0);
+    node_.probe_says(R"({"bdf":"0000:1a:00.0","uuid":"GPU-a0","memory":85899345920,"parts":[)"
+                     R"({"first":5,"second":0,"uuid":"MIG-b5","memory":20937965568},)"
+                     R"({"first":2,"second":0,"uuid":"MIG-b2","memory":1}]},)"
+                     R"({"bdf":"0000:3b:00.0","uuid":"GPU-a1","memory":85899345920})");
+  }
+  void instance(int gpu, int compute) const {
+    const std::string at = "proc/driver/nvidia/capabilities/gpu0/mig/gi" + std::to_string(gpu);
+    node_.write(at + "/access", "DeviceFileMinor: " + std::to_string(10 * gpu) + "\n");
+    node_.write(at + "/ci" + std::to_string(compute) + "/access",
+                "DeviceFileMinor: " + std::to_string(10 * gpu + 1 + compute) + "\n");
+  }
+};
+
+TEST_F(MigDiscovery, AnInstanceHasTheUuidOfTheLibraryAndKeepsItsOlderName) {
+  const auto inventory = discover(nvidia_recipe(), node_.roots());
+
+  ASSERT_TRUE(inventory) << inventory.error().line();
+  ASSERT_EQ(inventory->devices.size(), 3U);
+  const Device* known = inventory->find("MIG-b5");
+  ASSERT_NE(known, nullptr);
+  EXPECT_EQ(known->parent, "GPU-a0");
+  EXPECT_EQ(known->memory, Bytes{20937965568});
+  EXPECT_EQ(inventory->find("MIG-GPU-a0/5/0"), known);
+  EXPECT_EQ(inventory->find("0:1"), known);
+  EXPECT_EQ(inventory->find("MIG-b2"), nullptr) << "the kernel has no such instance";
+  const Device* unknown = inventory->find("MIG-GPU-a0/1/0");
+  ASSERT_NE(unknown, nullptr) << "the library says nothing of it";
+  EXPECT_EQ(unknown->uuid, "MIG-GPU-a0/1/0");
+}
+
+TEST_F(MigDiscovery, TheLibraryIsAskedAgainWhenInstancesChange) {
+  count_probes();
+  ASSERT_TRUE(discover(nvidia_recipe(), node_.roots()));
+  ASSERT_TRUE(discover(nvidia_recipe(), node_.roots()));
+  EXPECT_EQ(probes(), 1);
+  instance(7, 0);
+  ASSERT_TRUE(discover(nvidia_recipe(), node_.roots()));
+  EXPECT_EQ(probes(), 2);
+}
+
 TEST_F(Discovery, AsksTheLibraryOnceAndAgainWhenSomethingChanged) {
   count_probes();
   ASSERT_TRUE(run()) << error();

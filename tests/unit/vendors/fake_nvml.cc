@@ -1,5 +1,5 @@
-// A management library of two devices, as far as hami-probe asks it. FAKE_NVML_CRASH makes another one that
-// crashes.
+// A management library of two devices, the second one in MIG mode, as far as hami-probe asks it.
+// FAKE_NVML_CRASH makes another one that crashes.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -23,6 +23,7 @@ struct Memory {
 };
 
 int devices[2] = {0, 1};
+int instances[2] = {10, 50};  // ten times the GPU instance
 int number(void* device) { return *static_cast<int*>(device); }
 
 }  // namespace
@@ -45,7 +46,8 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** device) {
   return 0;
 }
 int nvmlDeviceGetUUID(void* device, char* text, unsigned size) {
-  return std::snprintf(text, size, "GPU-0000000%d", number(device)) > 0 ? 0 : 1;
+  const char* kind = number(device) < 2 ? "GPU" : "MIG";
+  return std::snprintf(text, size, "%s-%08d", kind, number(device)) > 0 ? 0 : 1;
 }
 int nvmlDeviceGetName(void*, char* text, unsigned size) {
   return std::snprintf(text, size, "Fake \"GPU\"") > 0 ? 0 : 1;
@@ -57,8 +59,33 @@ int nvmlDeviceGetPciInfo_v3(void* device, PciInfo* info) {
   return 0;
 }
 int nvmlDeviceGetMemoryInfo(void* device, Memory* memory) {
+  if (number(device) >= 2) {
+    memory->total = 5100273664ULL;
+    return 0;
+  }
   if (number(device) == 1) return 3;  // not supported, as on cards that share the host's memory
   memory->total = 85899345920ULL;
+  return 0;
+}
+int nvmlDeviceGetMigMode(void* device, unsigned* current, unsigned* pending) {
+  *current = *pending = number(device) == 1 ? 1 : 0;
+  return 0;
+}
+int nvmlDeviceGetMaxMigDeviceCount(void*, unsigned* count) {
+  *count = 7;
+  return 0;
+}
+int nvmlDeviceGetMigDeviceHandleByIndex(void*, unsigned index, void** instance) {
+  if (index != 0 && index != 3) return 6;  // not found: nothing is in that place
+  *instance = &instances[index == 0 ? 0 : 1];
+  return 0;
+}
+int nvmlDeviceGetGpuInstanceId(void* instance, unsigned* id) {
+  *id = static_cast<unsigned>(number(instance)) / 10;
+  return 0;
+}
+int nvmlDeviceGetComputeInstanceId(void*, unsigned* id) {
+  *id = 0;
   return 0;
 }
 }

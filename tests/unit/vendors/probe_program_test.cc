@@ -30,7 +30,11 @@ TEST(ProbeProgram, TellsEveryDeviceOfTheLibrary) {
   ASSERT_EQ(answer->devices.size(), 2U);
   EXPECT_EQ(answer->devices[0],
             (ProbedDevice{"0001:3b:00.0", "GPU-00000000", "Fake \"GPU\"", Bytes{85899345920}}));
-  EXPECT_EQ(answer->devices[1], (ProbedDevice{"0001:3c:00.0", "GPU-00000001", "Fake \"GPU\"", Bytes{0}}));
+  const ProbedDevice& divided = answer->devices[1];
+  EXPECT_EQ(divided.uuid, "GPU-00000001");
+  EXPECT_EQ(divided.memory, Bytes{0});
+  EXPECT_EQ(divided.parts, (std::vector<ProbedPart>{{1, 0, "MIG-00000010", Bytes{5100273664}},
+                                                    {5, 0, "MIG-00000050", Bytes{5100273664}}}));
 }
 
 TEST(ProbeProgram, TellsAnAscendByItsPhysicalIdAndLeavesOutOneWithout) {
@@ -150,10 +154,19 @@ TEST(ProbeAnswer, SurvivesBeingWrittenAndRead) {
   EXPECT_EQ(parse_probe_answer(to_json(answer)).value(), answer);
 }
 
+TEST(ProbeAnswer, KeepsPartsOfDevices) {
+  const ProbeAnswer answer{
+      "key", {{"0000:3b:00.0", "GPU-1", "A", Bytes{1}, 3, {{1, 0, "MIG-1", Bytes{5}}, {2, 1, "MIG-2", {}}}}}};
+  EXPECT_EQ(parse_probe_answer(to_json(answer)).value(), answer);
+}
+
 TEST(ProbeAnswer, RefusesWhatIsNotOne) {
-  for (const auto* json : {"", "[]", "{}", R"({"devices":{}})", R"({"devices":[5]})",
-                           R"({"devices":[{"memory":-1}]})", R"({"devices":[{"memory":"1"}]})",
-                           R"({"devices":[{"bdf":"/etc"}]})", R"({"devices":[{"uuid":5}]})"}) {
+  for (const auto* json :
+       {"", "[]", "{}", R"({"devices":{}})", R"({"devices":[5]})", R"({"devices":[{"memory":-1}]})",
+        R"({"devices":[{"memory":"1"}]})", R"({"devices":[{"parts":{}}]})", R"({"devices":[{"parts":[5]}]})",
+        R"({"devices":[{"parts":[{"first":1,"second":0}]}]})",
+        R"({"devices":[{"parts":[{"first":-1,"second":0,"uuid":"MIG-1"}]}]})",
+        R"({"devices":[{"bdf":"/etc"}]})", R"({"devices":[{"uuid":5}]})"}) {
     const auto answer = parse_probe_answer(json);
     ASSERT_FALSE(answer) << json;
     EXPECT_EQ(answer.error().code, Errc::io);
