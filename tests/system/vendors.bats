@@ -123,6 +123,7 @@ filtered_bundle() {
   annotate "$T/$1" kunlunxin.com/xpu=1
   awk '/^#define __NR_/ { print substr($2, 6) }' /usr/include/*/asm/unistd_64.h /usr/include/asm-generic/unistd.h 2>/dev/null |
     grep -vE '^(mkdir|mkdirat|symlink|symlinkat)$' | sort -u | jq -Rn '[inputs]' >"$T/names"
+  jq -e 'length > 100' "$T/names" >/dev/null || explain "the kernel's headers (linux-libc-dev) are not installed"
   edit_bundle "$T/$1" --slurpfile names "$T/names" '.linux.seccomp = {defaultAction: "SCMP_ACT_ERRNO",
     syscalls: [{names: $names[0], action: "SCMP_ACT_ALLOW"}]}'
 }
