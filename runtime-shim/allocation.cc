@@ -7,6 +7,7 @@
 
 #include "oci-config/base/text.h"
 #include "runtime-shim/device_use.h"
+#include "runtime-shim/topology.h"
 
 namespace hami::shim {
 
@@ -296,31 +297,45 @@ class Placer {
       });
     }
     if (group() > 1) fitting = whole_modules(fitting);
-    if (placement_ == Placement::numa && count > 1) fitting = one_numa_node_first(fitting, count);
+    if (count > 1 && group() == 1 && mode_ != vendors::Mode::mig)
+      fitting = near_each_other(std::move(fitting), count);
     if (fitting.size() > count) fitting.resize(count);
     return fitting;
   }
 
-  // By share of the memory held, then by share of the cores, then by containers.
-  [[nodiscard]] bool is_fuller(std::size_t a, std::size_t b) const {
-    const auto rank = [&](std::size_t i) {
-      const DeviceUse& use = uses_[i];
-      const double capacity = static_cast<double>(std::max<std::uint64_t>(use.capacity.value, 1));
-      return std::tuple(static_cast<double>(use.memory.value) / capacity, use.cores.value, use.containers);
-    };
-    return rank(a) > rank(b);
+  // Of devices that the policy likes equally, those near each other; with `numa`, of all that have room.
+  [[nodiscard]] std::vector<std::size_t> near_each_other(std::vector<std::size_t> fitting,
+                                                         std::size_t count) const {
+    if (fitting.size() <= count) return fitting;
+    if (placement_ == Placement::numa) fitting = on_one_numa_node(std::move(fitting), count);
+    std::size_t better = 0;
+    if (placement_ != Placement::numa) {
+      const auto ranks_as_last = [&](std::size_t device) { return rank(device) == rank(fitting[count - 1]); };
+      const auto first = std::find_if(fitting.begin(), fitting.end(), ranks_as_last);
+      better = static_cast<std::size_t>(first - fitting.begin());
+      fitting.erase(std::find_if_not(first, fitting.end(), ranks_as_last), fitting.end());
+    }
+    return nearest(node_.recipe, devices(), fitting, better, count);
   }
 
-  // The devices of the first NUMA node, in rank order, that can give all of them, before the others.
-  [[nodiscard]] std::vector<std::size_t> one_numa_node_first(std::vector<std::size_t> fitting,
-                                                             std::size_t count) const {
+  // By share of the memory held, then by share of the cores, then by containers.
+  [[nodiscard]] std::tuple<double, std::uint32_t, std::uint32_t> rank(std::size_t device) const {
+    const DeviceUse& use = uses_[device];
+    const double capacity = static_cast<double>(std::max<std::uint64_t>(use.capacity.value, 1));
+    return {static_cast<double>(use.memory.value) / capacity, use.cores.value, use.containers};
+  }
+
+  [[nodiscard]] bool is_fuller(std::size_t a, std::size_t b) const { return rank(a) > rank(b); }
+
+  // The devices of the first NUMA node, in rank order, that can give all of them; else all devices.
+  [[nodiscard]] std::vector<std::size_t> on_one_numa_node(std::vector<std::size_t> fitting,
+                                                          std::size_t count) const {
     std::map<int, std::size_t> per_node;
     for (const std::size_t device : fitting) ++per_node[devices()[device].numa_node];
     for (const std::size_t device : fitting) {
       const int node = devices()[device].numa_node;
       if (node < 0 || per_node[node] < count) continue;
-      std::stable_partition(fitting.begin(), fitting.end(),
-                            [&](std::size_t other) { return devices()[other].numa_node == node; });
+      std::erase_if(fitting, [&](std::size_t other) { return devices()[other].numa_node != node; });
       break;
     }
     return fitting;

@@ -1,5 +1,7 @@
 #include "vendors/discovery.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -119,6 +121,7 @@ void add_answers(const Recipe& recipe, const std::vector<ProbedDevice>& answers,
       if (!answer.uuid.empty()) device.fields["uuid"] = answer.uuid;
       if (!answer.model.empty()) device.fields["model"] = answer.model;
       device.memory = answer.memory;
+      device.links = answer.links;
     }
   }
 }
@@ -132,6 +135,24 @@ void fill_members(const Recipe& recipe, std::vector<Device>& devices) {
       device.memory.value = *bytes;
     const auto numa = text::parse_u64(field(device, "numa"));  // "-1" says none
     if (numa && *numa < 4096) device.numa_node = static_cast<int>(*numa);
+  }
+}
+
+// Where each PCI device hangs: sysfs has a link "../../../devices/pci0000:00/0000:00:01.0/0000:3b:00.0" for
+// it.
+void add_pci_paths(const std::string& sys, std::vector<Device>& devices) {
+  for (auto& device : devices) {
+    if (device.pci_bus_id.empty()) continue;
+    std::string target(4096, '\0');
+    const std::string path = text::cat({sys, "/bus/pci/devices/", device.pci_bus_id});
+    const auto length = ::readlink(path.c_str(), target.data(), target.size());
+    if (length <= 0) continue;
+    target.resize(static_cast<std::size_t>(length));
+    const auto bridges = target.find("/pci");
+    if (bridges == std::string::npos) continue;
+    for (const auto part : text::split(std::string_view(target).substr(bridges + 1), '/'))
+      device.pci_path.emplace_back(part);
+    device.pci_path.pop_back();  // the device itself
   }
 }
 
@@ -356,6 +377,7 @@ Result<Inventory> discover(const Recipe& recipe, const HostRoots& roots) {
   if (!answers) return fail(std::move(answers).error().within(doing));
   add_answers(recipe, *answers, *devices);
   fill_members(recipe, *devices);
+  add_pci_paths(roots.sys, *devices);
   sort_and_number(recipe, *devices);
   HAMI_CHECK(add_aliases(recipe, node, *devices));
   HAMI_CHECK(divide(recipe, node, libraries, texts, *answers, *devices));

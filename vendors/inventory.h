@@ -21,6 +21,9 @@ struct Device {
   Bytes memory;            // 0 when unknown
   std::string pci_bus_id;  // "0000:3b:00.0"; empty when not a PCI device
   int numa_node = -1;
+  std::vector<std::string>
+      pci_path{};  // bridges from the host bridge to it, by their names in sysfs; may be empty
+  std::vector<std::string> links{};  // PCI addresses at the other ends of its links; one for each link
   std::string parent;                // uuid of the device this is a partition of; empty: a whole device
   std::vector<std::string> aliases;  // other names a request may use
   std::map<std::string, std::string> fields;

@@ -13,6 +13,7 @@ namespace hami::vendors {
 namespace {
 
 constexpr std::size_t kMaxDevices = 256;
+constexpr std::size_t kMaxLinks = 64;
 
 Result<std::string> text_of(oci::JsonRef object, const char* name, ValueType type) {
   HAMI_TRY(auto text, oci::string_member(object, name, name));
@@ -63,6 +64,19 @@ Result<std::vector<ProbedPart>> parts_from(oci::JsonRef device) {
   return parts;
 }
 
+Result<> take_links(oci::JsonRef object, std::vector<std::string>& out) {
+  HAMI_TRY(const auto links, oci::member_of(object, "links", json_type_array, "links"));
+  const std::size_t count = links == nullptr ? 0 : json_object_array_length(links);
+  if (count > kMaxLinks) return fail(Errc::io, "too many links");
+  for (std::size_t i = 0; i < count; ++i) {
+    const char* text = json_object_get_string(json_object_array_get_idx(links, i));
+    const auto address = typed_value(ValueType::bdf, text == nullptr ? "" : text);
+    if (!address) return fail(Errc::io, "a link leads to no PCI address");
+    out.push_back(normal_bdf(*address));
+  }
+  return {};
+}
+
 Result<ProbedDevice> device_from(oci::JsonRef object) {
   ProbedDevice device;
   if (json_object_get_type(object) != json_type_object) return fail(Errc::io, "a device is not an object");
@@ -75,6 +89,7 @@ Result<ProbedDevice> device_from(oci::JsonRef object) {
   HAMI_TRY(const auto memory, number_of(object, "memory", kMaxBytes, "a number of bytes"));
   device.memory.value = memory.value_or(0);
   HAMI_TRY(device.parts, parts_from(object));
+  HAMI_CHECK(take_links(object, device.links));
   return device;
 }
 
@@ -123,6 +138,9 @@ std::string to_json(const ProbeAnswer& answer) {
                       ",\"memory\":", text::number(device.memory.value)});
     if (device.number) out += text::cat({",\"number\":", text::number(*device.number)});
     if (!device.parts.empty()) out += text::cat({",\"parts\":[", to_json(device.parts), "]"});
+    for (const auto& link : device.links)
+      out += text::cat({&link == &device.links.front() ? ",\"links\":[" : ",", json_string(link)});
+    if (!device.links.empty()) out += ']';
     out += '}';
   }
   return out + "]}\n";

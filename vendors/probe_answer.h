@@ -29,6 +29,7 @@ struct ProbedDevice {
   Bytes memory;
   std::optional<std::uint32_t> number{};  // of the device node: NVML's minor, DCMI's physical id
   std::vector<ProbedPart> parts{};
+  std::vector<std::string> links{};  // PCI addresses of devices and switches it is linked with, one per link
   friend bool operator==(const ProbedDevice&, const ProbedDevice&) = default;
 };
 
@@ -39,8 +40,8 @@ struct ProbeAnswer {
   friend bool operator==(const ProbeAnswer&, const ProbeAnswer&) = default;
 };
 
-// {"key": "…", "devices": [{"bdf", "uuid", "model", "memory", "number", "parts": [{"first", "second", "uuid",
-// "memory"}]}]}. Fails with io on anything else.
+// {"key": "…", "devices": [{"bdf", "uuid", "model", "memory", "number", "links": […], "parts": [{"first",
+// "second", "uuid", "memory"}]}]}. Fails with io on anything else.
 [[nodiscard]] Result<ProbeAnswer> parse_probe_answer(std::string_view json);
 [[nodiscard]] std::string to_json(const ProbeAnswer& answer);
 

@@ -444,6 +444,8 @@ struct ModelResources {
   // Whole devices of this model come in groups of so many, which are neighbours on one module: their numbers
   // divided by this are the same. One device means one group.
   std::uint32_t group = 1;
+  // Devices whose numbers divided by this are the same are one ring of the board; 0: it has none.
+  std::uint32_t ring = 0;
   friend bool operator==(const ModelResources&, const ModelResources&) = default;
 };
 

@@ -303,7 +303,7 @@ void members(A& a, CoresResource& v) {
 }
 template <typename A>
 void members(A& a, ModelResources& v) {
-  a(v.model, v.count, v.memory, v.cores, v.group);
+  a(v.model, v.count, v.memory, v.cores, v.group, v.ring);
 }
 template <typename A>
 void members(A& a, LimitVariables& v) {

@@ -19,6 +19,7 @@ namespace {
 using Device = void*;
 using Code = int;
 constexpr Code kSuccess = 0;
+constexpr unsigned kMaxLinks = 18;
 
 struct PciInfo {
   std::array<char, 16> bus_id_legacy;
@@ -58,6 +59,8 @@ struct Nvml {
     return mig_mode != nullptr && mig_count != nullptr && mig_by_index != nullptr &&
            gpu_instance != nullptr && compute_instance != nullptr;
   }
+  Code (*link_state)(Device, unsigned, unsigned*) = nullptr;
+  Code (*link_end)(Device, unsigned, PciInfo*) = nullptr;
 };
 
 template <typename F>
@@ -92,6 +95,8 @@ Result<Nvml> load(const std::string& path) {
   static_cast<void>(bind(library, "nvmlDeviceGetMigDeviceHandleByIndex", nvml.mig_by_index));
   static_cast<void>(bind(library, "nvmlDeviceGetGpuInstanceId", nvml.gpu_instance));
   static_cast<void>(bind(library, "nvmlDeviceGetComputeInstanceId", nvml.compute_instance));
+  static_cast<void>(bind(library, "nvmlDeviceGetNvLinkState", nvml.link_state));
+  static_cast<void>(bind(library, "nvmlDeviceGetNvLinkRemotePciInfo_v2", nvml.link_end));
   return nvml;
 }
 
@@ -127,6 +132,19 @@ std::vector<vendors::ProbedPart> parts_of(const Nvml& nvml, Device device) {
   return parts;
 }
 
+// The other ends of the active NVLinks.
+std::vector<std::string> links_of(const Nvml& nvml, Device device) {
+  std::vector<std::string> ends;
+  if (nvml.link_state == nullptr || nvml.link_end == nullptr) return ends;
+  for (unsigned link = 0; link < kMaxLinks; ++link) {
+    unsigned active = 0;
+    if (nvml.link_state(device, link, &active) != kSuccess) break;
+    PciInfo end{};
+    if (active != 0 && nvml.link_end(device, link, &end) == kSuccess) ends.push_back(bdf(end));
+  }
+  return ends;
+}
+
 vendors::ProbedDevice describe(const Nvml& nvml, Device device) {
   vendors::ProbedDevice result;
   std::array<char, 128> text{};
@@ -135,6 +153,7 @@ vendors::ProbedDevice describe(const Nvml& nvml, Device device) {
   if (nvml.name(device, text.data(), text.size() - 1) == kSuccess) result.model = text.data();
   PciInfo pci{};
   if (nvml.pci(device, &pci) == kSuccess) result.bdf = bdf(pci);
+  result.links = links_of(nvml, device);
   unsigned number = 0;
   if (nvml.minor != nullptr && nvml.minor(device, &number) == kSuccess) result.number = number;
   Memory memory{};

@@ -88,4 +88,14 @@ int nvmlDeviceGetComputeInstanceId(void*, unsigned* id) {
   *id = 0;
   return 0;
 }
+// Both cards have one link to each other; the first has a second one that is down.
+int nvmlDeviceGetNvLinkState(void* device, unsigned link, unsigned* active) {
+  if (link > (number(device) == 0 ? 1U : 0U)) return 2;  // invalid argument: no such link
+  *active = link == 0 ? 1 : 0;
+  return 0;
+}
+int nvmlDeviceGetNvLinkRemotePciInfo_v2(void* device, unsigned, PciInfo* info) {
+  int other = 1 - number(device);
+  return nvmlDeviceGetPciInfo_v3(&other, info);
+}
 }

@@ -28,8 +28,12 @@ TEST(ProbeProgram, TellsEveryDeviceOfTheLibrary) {
   ASSERT_TRUE(answer) << answer.error().line();
 
   ASSERT_EQ(answer->devices.size(), 2U);
-  EXPECT_EQ(answer->devices[0],
-            (ProbedDevice{"0001:3b:00.0", "GPU-00000000", "Fake \"GPU\"", Bytes{85899345920}}));
+  const ProbedDevice& whole = answer->devices[0];
+  EXPECT_EQ(
+      whole,
+      (ProbedDevice{
+          "0001:3b:00.0", "GPU-00000000", "Fake \"GPU\"", Bytes{85899345920}, {}, {}, {"0001:3c:00.0"}}))
+      << "a link that is down leads nowhere";
   const ProbedDevice& divided = answer->devices[1];
   EXPECT_EQ(divided.uuid, "GPU-00000001");
   EXPECT_EQ(divided.memory, Bytes{0});
@@ -154,16 +158,23 @@ TEST(ProbeAnswer, SurvivesBeingWrittenAndRead) {
   EXPECT_EQ(parse_probe_answer(to_json(answer)).value(), answer);
 }
 
-TEST(ProbeAnswer, KeepsPartsOfDevices) {
-  const ProbeAnswer answer{
-      "key", {{"0000:3b:00.0", "GPU-1", "A", Bytes{1}, 3, {{1, 0, "MIG-1", Bytes{5}}, {2, 1, "MIG-2", {}}}}}};
+TEST(ProbeAnswer, KeepsPartsAndLinksOfDevices) {
+  const ProbeAnswer answer{"key",
+                           {{"0000:3b:00.0",
+                             "GPU-1",
+                             "A",
+                             Bytes{1},
+                             3,
+                             {{1, 0, "MIG-1", Bytes{5}}, {2, 1, "MIG-2", {}}},
+                             {"0000:3c:00.0", "0000:3c:00.0"}}}};
   EXPECT_EQ(parse_probe_answer(to_json(answer)).value(), answer);
 }
 
 TEST(ProbeAnswer, RefusesWhatIsNotOne) {
   for (const auto* json :
        {"", "[]", "{}", R"({"devices":{}})", R"({"devices":[5]})", R"({"devices":[{"memory":-1}]})",
-        R"({"devices":[{"memory":"1"}]})", R"({"devices":[{"parts":{}}]})", R"({"devices":[{"parts":[5]}]})",
+        R"({"devices":[{"memory":"1"}]})", R"({"devices":[{"links":["/etc"]}]})",
+        R"({"devices":[{"links":5}]})", R"({"devices":[{"parts":{}}]})", R"({"devices":[{"parts":[5]}]})",
         R"({"devices":[{"parts":[{"first":1,"second":0}]}]})",
         R"({"devices":[{"parts":[{"first":-1,"second":0,"uuid":"MIG-1"}]}]})",
         R"({"devices":[{"bdf":"/etc"}]})", R"({"devices":[{"uuid":5}]})"}) {
