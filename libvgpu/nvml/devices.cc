@@ -44,6 +44,16 @@ int device_index(nvmlDevice_t device) noexcept {
   return index;
 }
 
+bool is_hidden(nvmlDevice_t device) noexcept {
+  if (g_process.limits.source() != LimitSource::slice || device_index(device) >= 0) return false;
+  char uuid[NVML_DEVICE_UUID_BUFFER_SIZE] = {};
+  if (nvml<&NvmlDriver::nvmlDeviceGetUUID>(device, uuid, unsigned{sizeof uuid}) != NVML_SUCCESS) return false;
+  unsigned is_divided = 0;
+  unsigned pending = 0;
+  return nvml<&NvmlDriver::nvmlDeviceGetMigMode>(device, &is_divided, &pending) != NVML_SUCCESS ||
+         is_divided == 0;
+}
+
 void forget_devices() noexcept {
   for (std::atomic<std::uint64_t>& known : g_known) known.store(0, std::memory_order_relaxed);
 }

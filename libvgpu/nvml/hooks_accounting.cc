@@ -1,92 +1,36 @@
-// What NVML tells about single processes: utilisation, accounting, names. Foreign processes are left out, and
-// pids are the container's. Where nobody told us the host's pids, there is nothing to tell.
+// NVML's accounting of single processes, and their names. Foreign processes are left out, and pids are the
+// container's. Where nobody told us the host's pids, there is nothing to tell.
 #include "libvgpu/core/proc_self.h"
 #include "libvgpu/core/process.h"
 #include "libvgpu/export.h"
 #include "libvgpu/nvml/driver.h"
+#include "libvgpu/nvml/host_list.h"
 
 namespace hami::vgpu {
 namespace {
 
-constexpr unsigned kSamplesMax = 512;  // entries of the host's lists that we look through
-
-// Keeps the entries of this container, with the container's pids, in place. Returns how many are left.
-template <typename Entry>
-unsigned keep_ours(Entry* entries, unsigned count) noexcept {
-  unsigned kept = 0;
-  for (unsigned i = 0; i < count; ++i) {
-    const std::uint32_t pid = g_process.account.pid_of_host(entries[i].pid);
-    if (pid == 0) continue;
-    entries[kept] = entries[i];
-    entries[kept++].pid = pid;
-  }
-  return kept;
-}
-
-// Hands `found` entries to a program that has room for `*count`; no room at all is how it asks for the
-// number.
-template <typename Entry>
-nvmlReturn_t hand_over(const Entry* entries, unsigned found, Entry* out, unsigned* count) noexcept {
-  if (found == 0) return NVML_ERROR_NOT_FOUND;
-  const bool fits = out != nullptr && *count >= found;
-  for (unsigned i = 0; fits && i < found; ++i) out[i] = entries[i];
-  *count = found;
-  return fits ? NVML_SUCCESS : NVML_ERROR_INSUFFICIENT_SIZE;
-}
+// A list of bare pids, so that it can be looked through like the others.
+struct Pid {
+  unsigned pid;
+};
+static_assert(sizeof(Pid) == sizeof(unsigned));
 
 }  // namespace
 }  // namespace hami::vgpu
 
 using namespace hami::vgpu;
 
-HAMI_EXPORT nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device,
-                                                         nvmlProcessUtilizationSample_t* samples,
-                                                         unsigned* count, std::uint64_t last_seen) {
-  if (mode() != Mode::on || count == nullptr) {
-    return nvml<&NvmlDriver::nvmlDeviceGetProcessUtilization>(device, samples, count, last_seen);
-  }
-  nvmlProcessUtilizationSample_t all[kSamplesMax];
-  unsigned found = kSamplesMax;
-  nvmlProcessUtilizationSample_t* room = all;
-  const nvmlReturn_t status =
-      nvml<&NvmlDriver::nvmlDeviceGetProcessUtilization>(device, room, &found, last_seen);
-  if (status != NVML_SUCCESS) return status;
-  return hand_over(all, keep_ours(all, found), samples, count);
-}
-
-HAMI_EXPORT nvmlReturn_t nvmlDeviceGetProcessesUtilizationInfo(nvmlDevice_t device,
-                                                               nvmlProcessesUtilizationInfo_v1_t* info) {
-  if (mode() != Mode::on || info == nullptr) {
-    return nvml<&NvmlDriver::nvmlDeviceGetProcessesUtilizationInfo>(device, info);
-  }
-  nvmlProcessUtilizationInfo_v1_t all[kSamplesMax];
-  nvmlProcessesUtilizationInfo_v1_t query = *info;
-  query.processSamplesCount = kSamplesMax;
-  query.procUtilArray = all;
-  const nvmlReturn_t status = nvml<&NvmlDriver::nvmlDeviceGetProcessesUtilizationInfo>(device, &query);
-  if (status != NVML_SUCCESS) return status;
-  return hand_over(all, keep_ours(all, query.processSamplesCount), info->procUtilArray,
-                   &info->processSamplesCount);
-}
-
 HAMI_EXPORT nvmlReturn_t nvmlDeviceGetAccountingPids(nvmlDevice_t device, unsigned* count, unsigned* pids) {
   if (mode() != Mode::on || count == nullptr) {
     return nvml<&NvmlDriver::nvmlDeviceGetAccountingPids>(device, count, pids);
   }
-  unsigned all[kSamplesMax];
-  unsigned seen = kSamplesMax;
-  unsigned* room = all;
-  const nvmlReturn_t status = nvml<&NvmlDriver::nvmlDeviceGetAccountingPids>(device, &seen, room);
+  HostList<Pid> list;
+  const nvmlReturn_t status = list.fill([=](Pid* out, unsigned* there) {
+    return nvml<&NvmlDriver::nvmlDeviceGetAccountingPids>(device, there, &out->pid);
+  });
   if (status != NVML_SUCCESS) return status;
-  unsigned found = 0;
-  for (unsigned i = 0; i < seen; ++i) {
-    const std::uint32_t pid = g_process.account.pid_of_host(all[i]);
-    if (pid != 0) all[found++] = pid;
-  }
-  const bool fits = found == 0 || (pids != nullptr && *count >= found);
-  for (unsigned i = 0; fits && i < found; ++i) pids[i] = all[i];
-  *count = found;
-  return fits ? NVML_SUCCESS : NVML_ERROR_INSUFFICIENT_SIZE;
+  list.keep_ours();
+  return hand_over(list, reinterpret_cast<Pid*>(pids), count);
 }
 
 HAMI_EXPORT nvmlReturn_t nvmlDeviceGetAccountingStats(nvmlDevice_t device, unsigned pid,

@@ -2,6 +2,7 @@
 // CUDA's.
 #include "libvgpu/core/process.h"
 #include "libvgpu/core/view.h"
+#include "libvgpu/cuda/overhead.h"
 #include "libvgpu/cuda/stock.h"
 #include "libvgpu/export.h"
 #include "libvgpu/nvml/devices.h"
@@ -17,13 +18,14 @@ nvmlReturn_t restrict_memory(nvmlDevice_t device, Memory* memory, nvmlReturn_t s
   const bool is_shared = status == NVML_ERROR_NOT_SUPPORTED;
   if (memory == nullptr || (status != NVML_SUCCESS && !is_shared)) return status;
   const int index = device_index(device);
-  if (index < 0) return status;
+  if (index < 0) return is_hidden(device) ? NVML_ERROR_NO_PERMISSION : status;
   const auto which = static_cast<unsigned>(index);
   const std::uint64_t limit = g_process.limits.memory(which);
   if (limit == 0) return status;
   const std::uint64_t real_total = is_shared ? limit : memory->total;
   const std::uint64_t real_free = is_shared ? limit : memory->free;
   settle_stock(which);
+  reconcile(which);
   const DeviceView view = view_device(limit, g_process.account.used(which), real_total, real_free);
   memory->total = view.total;
   memory->free = view.free;

@@ -5,12 +5,12 @@
 #include "libvgpu/export.h"
 #include "libvgpu/nvml/devices.h"
 #include "libvgpu/nvml/driver.h"
+#include "libvgpu/nvml/host_list.h"
 
 namespace hami::vgpu {
 namespace {
 
 constexpr unsigned kNoInstance = ~0U;  // the device is not divided
-constexpr unsigned kForeignMax = 256;  // entries of the host's lists that we look through
 
 void fill(nvmlProcessInfo_v1_t& out, const ProcessUse& use) noexcept { out = {use.pid, use.bytes}; }
 void fill(nvmlProcessInfo_v2_t& out, const ProcessUse& use) noexcept {
@@ -34,7 +34,7 @@ bool has_list(nvmlReturn_t status) noexcept {
 template <typename Info>
 nvmlReturn_t tell_ours(nvmlDevice_t device, unsigned* count, Info* infos) noexcept {
   const int index = device_index(device);
-  if (index < 0) return tell(count, 0);
+  if (index < 0) return is_hidden(device) ? NVML_ERROR_NO_PERMISSION : tell(count, 0);
   ProcessUse uses[abi::kMaxSlots];
   const unsigned found = g_process.account.processes(static_cast<unsigned>(index), uses, abi::kMaxSlots);
   for (unsigned i = 0; i < found && i < *count; ++i) fill(infos[i], uses[i]);
@@ -57,21 +57,13 @@ template <typename Info, typename Ask>
 nvmlReturn_t other_processes(nvmlDevice_t device, unsigned* count, Info* infos, Ask ask) noexcept {
   if (mode() != Mode::on || count == nullptr || (*count > 0 && infos == nullptr))
     return ask(device, count, infos);
-  Info all[kForeignMax];
-  unsigned seen = kForeignMax;
-  const nvmlReturn_t status = ask(device, &seen, all);
-  if (status != NVML_SUCCESS) return status == NVML_ERROR_INSUFFICIENT_SIZE ? tell(count, 0) : status;
-  unsigned found = 0;
-  for (unsigned i = 0; i < seen; ++i) {
-    const std::uint32_t pid = g_process.account.pid_of_host(all[i].pid);
-    if (pid == 0) continue;
-    if (found < *count) {
-      infos[found] = all[i];
-      infos[found].pid = pid;
-    }
-    ++found;
-  }
-  return tell(count, found);
+  HostList<Info> list;
+  const nvmlReturn_t status = list.fill([&](Info* out, unsigned* there) { return ask(device, there, out); });
+  if (status != NVML_SUCCESS) return status;
+  if (is_hidden(device)) return NVML_ERROR_NO_PERMISSION;
+  list.keep_ours();
+  for (unsigned i = 0; i < list.count() && i < *count; ++i) infos[i] = list[i];
+  return tell(count, list.count());
 }
 
 }  // namespace

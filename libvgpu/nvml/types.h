@@ -169,3 +169,13 @@ struct nvmlFieldValue_t {
   std::uint64_t value;
 };
 static_assert(sizeof(nvmlFieldValue_t) == 40);
+
+struct nvmlSample_t {
+  std::uint64_t timeStamp;  // microseconds
+  std::uint64_t value;      // a union; what nvmlValueType_t says
+};
+static_assert(sizeof(nvmlSample_t) == 16);
+
+inline constexpr int NVML_GPU_UTILIZATION_SAMPLES = 1;
+inline constexpr int NVML_MEMORY_UTILIZATION_SAMPLES = 2;
+inline constexpr int NVML_VALUE_TYPE_UNSIGNED_INT = 1;

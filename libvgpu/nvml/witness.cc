@@ -37,9 +37,9 @@ nvmlReturn_t ask_for_list(nvmlDevice_t handle, unsigned* count, nvmlProcessInfo_
   return nvml<&NvmlDriver::nvmlDeviceGetComputeRunningProcesses_v2>(handle, count, entries);
 }
 
-bool holds(const Witness& list, unsigned pid) noexcept {
-  for (unsigned i = 0; i < list.count; ++i) {
-    if (list.entries[i].pid == pid) return true;
+bool holds(const Witness& witness, unsigned pid) noexcept {
+  for (unsigned i = 0; i < witness.list.count(); ++i) {
+    if (witness.list[i].pid == pid) return true;
   }
   return false;
 }
@@ -48,32 +48,31 @@ bool holds(const Witness& list, unsigned pid) noexcept {
 
 void Witness::look(unsigned device) noexcept {
   const ErrnoGuard keep_errno;
-  is_known = false;
-  count = kMax;
   const nvmlDevice_t handle = device < abi::kMaxDevices ? handle_of(device) : nullptr;
-  is_known = handle != nullptr && ask_for_list(handle, &count, entries) == NVML_SUCCESS && count <= kMax;
-  if (!is_known) count = 0;
+  is_known = handle != nullptr && list.fill([=](nvmlProcessInfo_v2_t* out, unsigned* count) {
+    return ask_for_list(handle, count, out);
+  }) == NVML_SUCCESS;
 }
 
 void learn_self(const Witness& before, const Witness& after) noexcept {
   if (!before.is_known || !after.is_known || g_process.account.own_host_pid() != 0) return;
   unsigned fresh = 0;
   unsigned pid = 0;
-  for (unsigned i = 0; i < after.count; ++i) {
-    if (holds(before, after.entries[i].pid)) continue;
+  for (unsigned i = 0; i < after.list.count(); ++i) {
+    if (holds(before, after.list[i].pid)) continue;
     ++fresh;
-    pid = after.entries[i].pid;
+    pid = after.list[i].pid;
   }
   // Two new ones: one is somebody else's, and nothing tells which.
   if (fresh == 1 && g_process.account.pid_of_host(pid) == 0) g_process.account.tell_host_pid(pid);
 }
 
-bool own_bytes(const Witness& list, std::uint64_t& bytes) noexcept {
+bool own_bytes(const Witness& witness, std::uint64_t& bytes) noexcept {
   const std::uint32_t self = g_process.account.own_host_pid();
-  if (self == 0 || !list.is_known) return false;
-  for (unsigned i = 0; i < list.count; ++i) {
-    if (list.entries[i].pid != self) continue;
-    bytes = list.entries[i].usedGpuMemory;
+  if (self == 0 || !witness.is_known) return false;
+  for (unsigned i = 0; i < witness.list.count(); ++i) {
+    if (witness.list[i].pid != self) continue;
+    bytes = witness.list[i].usedGpuMemory;
     return bytes != NVML_VALUE_NOT_AVAILABLE;
   }
   return false;
@@ -81,9 +80,9 @@ bool own_bytes(const Witness& list, std::uint64_t& bytes) noexcept {
 
 bool own_bytes(unsigned device, std::uint64_t& bytes) noexcept {
   if (g_process.account.own_host_pid() == 0) return false;
-  Witness list;
-  list.look(device);
-  return own_bytes(list, bytes);
+  Witness witness;
+  witness.look(device);
+  return own_bytes(witness, bytes);
 }
 
 void forget_witness() noexcept {

@@ -5,16 +5,15 @@
 
 #include <cstdint>
 
+#include "libvgpu/nvml/host_list.h"
 #include "libvgpu/nvml/types.h"
 
 namespace hami::vgpu {
 
 // The processes that compute on one device, as NVML lists them.
 struct Witness {
-  static constexpr unsigned kMax = 256;
   bool is_known = false;  // NVML answered, and all of its entries are here
-  unsigned count = 0;
-  nvmlProcessInfo_v2_t entries[kMax];
+  HostList<nvmlProcessInfo_v2_t> list;
 
   // Asks NVML about the container's device `device`. Opens NVML when the program has not.
   void look(unsigned device) noexcept;
@@ -23,8 +22,8 @@ struct Witness {
 // Takes the one entry of `after` that `before` lacks for this process, when it is not known yet which it is.
 void learn_self(const Witness& before, const Witness& after) noexcept;
 
-// The bytes of the card that this process holds by `list`. False when NVML does not say.
-bool own_bytes(const Witness& list, std::uint64_t& bytes) noexcept;
+// The bytes of the card that this process holds by `witness`. False when NVML does not say.
+bool own_bytes(const Witness& witness, std::uint64_t& bytes) noexcept;
 
 // The same, asked now. Costs nothing while nobody knows which entry is this process.
 bool own_bytes(unsigned device, std::uint64_t& bytes) noexcept;

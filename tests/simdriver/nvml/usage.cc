@@ -187,6 +187,27 @@ nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_
   return NVML_SUCCESS;
 }
 
+// One sample a period, of the last one alone.
+nvmlReturn_t nvmlDeviceGetSamples(nvmlDevice_t device, int type, std::uint64_t last_seen, int* value_type,
+                                  unsigned* count, nvmlSample_t* samples) {
+  NVML_DEVICE(found, device);
+  if (value_type == nullptr || count == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  if (type != NVML_GPU_UTILIZATION_SAMPLES && type != NVML_MEMORY_UTILIZATION_SAMPLES)
+    return NVML_ERROR_NOT_SUPPORTED;
+  *value_type = NVML_VALUE_TYPE_UNSIGNED_INT;
+  nvmlUtilization_t rates = {};
+  if (const nvmlReturn_t result = nvmlDeviceGetUtilizationRates(device, &rates); result != NVML_SUCCESS)
+    return result;
+  const Guard guard(*found.state);
+  const std::uint64_t time = sample_time_us(*found.state);
+  if (time <= last_seen) return NVML_ERROR_NOT_FOUND;
+  const unsigned room = samples != nullptr ? *count : 1;
+  *count = 1;
+  if (room == 0) return NVML_ERROR_INSUFFICIENT_SIZE;
+  if (samples != nullptr) *samples = {time, type == NVML_GPU_UTILIZATION_SAMPLES ? rates.gpu : rates.memory};
+  return NVML_SUCCESS;
+}
+
 nvmlReturn_t nvmlDeviceGetEncoderUtilization(nvmlDevice_t device, unsigned* percent, unsigned* period_us) {
   NVML_DEVICE(found, device);
   if (period_us != nullptr) *period_us = static_cast<unsigned>(found.state->options.sample_period_ns / 1000);
