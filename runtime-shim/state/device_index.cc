@@ -41,6 +41,9 @@ Result<> make_file(const std::string& path) {
   return fd ? Result<>{} : fail_errno("create", path);
 }
 
+// By the system call that hami-hook is left with when it releases a lease.
+void remove_file(const std::string& path) { ::unlinkat(AT_FDCWD, path.c_str(), 0); }
+
 }  // namespace
 
 std::vector<DeviceName> devices_of(const Lease& lease) {
@@ -77,7 +80,7 @@ void DeviceIndex::remove(const Lease& lease, const std::vector<DeviceName>& but)
 }
 
 void DeviceIndex::forget(const std::string& key, const std::vector<DeviceName>& devices) const {
-  for (const DeviceName& device : devices) ::unlink(text::cat({directory_of(device), "/", key}).c_str());
+  for (const DeviceName& device : devices) remove_file(text::cat({directory_of(device), "/", key}));
 }
 
 std::vector<std::string> DeviceIndex::keys_on(const std::vector<DeviceName>& devices) const {
@@ -108,7 +111,7 @@ Result<std::vector<std::string>> DeviceIndex::repair(const std::vector<Lease>& l
     const std::string directory = text::cat({dir_, "/", device});
     for (const std::string& name : names_in(directory)) {
       const std::string path = text::cat({directory, "/", name});
-      if (!wanted.contains(path)) ::unlink(path.c_str());
+      if (!wanted.contains(path)) remove_file(path);
     }
   }
   if (was_complete) return missing;
