@@ -132,7 +132,7 @@ class OurGate : public Gate {
   Share share_of(Process& process, Nanoseconds now) const {
     const Tenant& mine = scenario_.tenants[process.tenant];
     const auto policy = scenario_.is_forced ? abi::CorePolicy::force : abi::CorePolicy::work_conserving;
-    return share_now(policy, share_of_percent(mine.percent), kDefaultFloor,
+    return share_now(policy, share_of_percent(mine.percent), scenario_.floor,
                      process.pacer.quiet().who(kEpoch + now));
   }
 

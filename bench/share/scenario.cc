@@ -25,6 +25,7 @@ class Engine {
     threads_.resize(lanes_.size());
     busy_.resize(scenario.tenants.size(), std::vector<Nanoseconds>(scenario.length / kStep + 1, 0));
     kernels_.resize(scenario.tenants.size());
+    delays_.resize(scenario.tenants.size());
     for (std::size_t i = 0; i < lanes_.size(); ++i) {
       // Programs do not start in the same nanosecond.
       agenda_.push({tenant(i).begins + i * 37 * kUs, i});
@@ -42,6 +43,8 @@ class Engine {
     std::size_t next_kernel = 0;
     bool is_waiting = false;  // for one of its kernels to end
     Nanoseconds last_end = 0;
+    Nanoseconds length = 0;  // of the kernel that it waits for
+    Nanoseconds asked = 0;   // when it first wanted to launch what it waits for; 0: nothing
   };
   struct Entry {
     Nanoseconds time;
@@ -93,7 +96,16 @@ class Engine {
     if (done.ended >= kWarmUp) ++kernels_[lanes_[index].tenant];
     if (!thread.is_waiting) return;
     thread.is_waiting = false;
+    if (tenant(index).pattern.synchronises) note_delay(index, done.ended);
     agenda_.push({done.ended + tenant(index).pattern.host, index});
+  }
+
+  // Of programs that wait for each launch.
+  void note_delay(std::size_t index, Nanoseconds ended) {
+    Thread& thread = threads_[index];
+    Nanoseconds& longest = delays_[lanes_[index].tenant];
+    longest = std::max(longest, ended - thread.asked - thread.length);
+    thread.asked = 0;
   }
 
   void ran(std::size_t lane, Nanoseconds from, Nanoseconds to) {
@@ -119,6 +131,7 @@ class Engine {
       return;
     }
     const std::size_t kernel = thread.next_kernel;
+    if (thread.asked == 0) thread.asked = now;
     const Nanoseconds again = gate_->ask(index, kernel, now);
     if (again != 0) {
       agenda_.push({std::max(again, now + kUs), index});
@@ -130,7 +143,9 @@ class Engine {
     card_->enqueue(index, {id, pattern.kernels[kernel], pattern.room});
     if (pattern.synchronises) {
       thread.is_waiting = true;
+      thread.length = pattern.kernels[kernel];
     } else {
+      thread.asked = 0;
       agenda_.push({now + pattern.host, index});
     }
   }
@@ -179,6 +194,7 @@ class Engine {
       out.windows.push_back(static_cast<float>(percent(sum, kWindow)));
     }
     out.kernels = kernels_[index];
+    out.longest_delay = delays_[index];
     return out;
   }
 
@@ -192,6 +208,7 @@ class Engine {
   std::unique_ptr<Gate> gate_;
   std::vector<Thread> threads_;
   std::vector<std::vector<Nanoseconds>> busy_;  // per tenant and kStep
+  std::vector<Nanoseconds> delays_;             // per tenant, the longest
   std::vector<std::uint64_t> kernels_;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> agenda_;
   std::uint64_t last_id_ = 0;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bench/share/card.h"
+#include "libvgpu/share/policy.h"
 
 namespace hami::bench {
 
@@ -52,15 +53,17 @@ struct Scenario {
   CardModel card = kCards[1];
   std::vector<Tenant> tenants;
   Nanoseconds length = 8 * kS;
-  bool has_board = true;  // containers see one another's use
-  bool is_forced = true;  // limits hold for a lone container too
+  bool has_board = true;                                  // containers see one another's use
+  bool is_forced = true;                                  // limits hold for a lone container too
+  vgpu::share::Share floor = vgpu::share::kDefaultFloor;  // of tasks that more important ones push aside
 };
 
 struct TenantResult {
   double share = 0;         // percent of the card's time, from the first second on
   double worst_window = 0;  // percent, the busiest 100 ms after the first second
   std::uint64_t kernels = 0;
-  std::vector<float> windows;  // percent per 100 ms
+  Nanoseconds longest_delay = 0;  // from asking to launch to the end, beyond a kernel's own length
+  std::vector<float> windows;     // percent per 100 ms
 };
 
 struct Result {

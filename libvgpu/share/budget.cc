@@ -48,6 +48,7 @@ std::uint64_t Budget::take(std::uint64_t now, std::uint64_t card_ns, Share share
 }
 
 void Budget::note(std::uint64_t now, std::uint64_t card_ns) noexcept {
+  follow(now, Share{});
   card_ns = believable(card_ns * correction() / kNoCorrection);
   shared_->taken.fetch_add(card_ns, std::memory_order_relaxed);
   shared_->busy_until.store(now + card_ns, std::memory_order_relaxed);
@@ -71,8 +72,8 @@ void Budget::settle(std::uint64_t now, std::int64_t card_ns, Share share) noexce
   }
 }
 
-// A debt that was made at another rate takes longer, or less long, to earn from now on. One process restates
-// it for all.
+// A debt that was made at another rate takes longer, or less long, to earn from now on. Who used the whole
+// card has saved nothing. One process restates it for all.
 void Budget::follow(std::uint64_t now, Share share) noexcept {
   std::uint32_t before = shared_->share.load(std::memory_order_relaxed);
   if (before == share.thousandths) [[likely]]
@@ -80,6 +81,9 @@ void Budget::follow(std::uint64_t now, Share share) noexcept {
   if (!shared_->share.compare_exchange_strong(before, share.thousandths, std::memory_order_relaxed)) return;
   if (before == 0 || before > 1000) return;
   std::uint64_t stored = shared_->paid_until.load(std::memory_order_relaxed);
+  while (stored < now && before == Share{}.thousandths) {
+    if (shared_->paid_until.compare_exchange_weak(stored, now, std::memory_order_relaxed)) return;
+  }
   while (stored > now) {
     const std::uint64_t debt = bounded(stored, now) - now;
     const std::uint64_t next = now + debt * before / share.thousandths;

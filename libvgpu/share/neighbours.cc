@@ -37,9 +37,20 @@ Neighbours Neighbourhood::who(std::uint64_t now, std::int32_t priority) noexcept
   for (unsigned i = 0; i < count_; ++i) {
     if (!is_active(known_[i], now)) continue;
     if (known_[i].priority < priority) return Neighbours::important;
-    found = Neighbours::some;
+    if (found != Neighbours::some) {
+      found = known_[i].priority > priority ? Neighbours::lesser : Neighbours::some;
+    }
   }
   return found;
+}
+
+bool Neighbourhood::may_be_pushed_aside(std::int32_t priority) noexcept {
+  if (!is_known()) return false;
+  const LockGuard guard(lock_);
+  for (unsigned i = 0; i < count_; ++i) {
+    if (known_[i].priority < priority) return true;
+  }
+  return false;
 }
 
 // Quiet is paid for in advance, with the patience that comes back with time.
@@ -54,12 +65,12 @@ bool Neighbourhood::may_stay_quiet(std::uint64_t now, const Neighbour& one) noex
   return true;
 }
 
-std::uint64_t Neighbourhood::quiet_for_others(std::uint64_t now, std::uint64_t own,
-                                              std::uint64_t own_id) noexcept {
+std::uint64_t Neighbourhood::quiet_for_others(std::uint64_t now, std::uint64_t own, std::uint64_t own_id,
+                                              std::int32_t priority) noexcept {
   const LockGuard guard(lock_);
   for (unsigned i = 0; i < count_; ++i) {
     const Neighbour& one = known_[i];
-    if (!asks_for_quiet(one, now)) continue;
+    if (one.priority > priority || !asks_for_quiet(one, now)) continue;
     const bool is_later = own != 0 && (own < one.quiet_from || (own == one.quiet_from && own_id < one.id));
     if (!is_later && may_stay_quiet(now, one)) return one.quiet_until;
   }

@@ -41,9 +41,13 @@ class Neighbourhood {
   // Who uses the card besides a container of `priority`.
   Neighbours who(std::uint64_t now, std::int32_t priority) noexcept;
 
-  // Until when this container is to launch nothing; 0: it may. `own`: when it asked for quiet itself, 0 if it
-  // does not; who asked first is the one to be heard.
-  std::uint64_t quiet_for_others(std::uint64_t now, std::uint64_t own, std::uint64_t own_id) noexcept;
+  // Whether a more important container has this card too, busy or not.
+  bool may_be_pushed_aside(std::int32_t priority) noexcept;
+
+  // Until when this container of `priority` is to launch nothing; 0: it may, whatever less important ones ask
+  // for. `own`: when it asked for quiet itself, 0 if it does not; who asked first is the one to be heard.
+  std::uint64_t quiet_for_others(std::uint64_t now, std::uint64_t own, std::uint64_t own_id,
+                                 std::int32_t priority) noexcept;
 
   // When the work should have ended that the others have on the card now; `now` when they have none.
   std::uint64_t drained_at(std::uint64_t now) noexcept;

@@ -66,8 +66,8 @@ void Pacer::settle_overlap(std::uint64_t now, std::uint64_t card_ns, bool is_cle
 // Where others may come, or are more important, little is queued.
 std::uint64_t Pacer::depth(std::uint64_t now) noexcept {
   const Neighbours neighbours = quiet_.who(now);
-  if (neighbours == Neighbours::important) return kLowQueueDepth;
-  return neighbours == Neighbours::some ? kSharedQueueDepth : kQueueDepth;
+  if (neighbours == Neighbours::important || quiet_.may_be_pushed_aside()) return kLowQueueDepth;
+  return neighbours <= Neighbours::none ? kQueueDepth : kSharedQueueDepth;
 }
 
 std::uint64_t Pacer::hold_until(const Kernel& kernel, std::uint64_t now, Share share) noexcept {

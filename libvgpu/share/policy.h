@@ -14,6 +14,7 @@ namespace hami::vgpu::share {
 enum class Neighbours : int {
   unknown,    // nobody tells: the limit holds
   none,       // the container is alone on it
+  lesser,     // others used it lately, all of a lower priority
   some,       // others used it lately
   important,  // others of a higher priority did
 };

@@ -43,20 +43,27 @@ void Quiet::ask(const Kernel& kernel, std::uint64_t now, std::uint64_t queued) n
   asked_at_.store(now, std::memory_order_release);
 }
 
-std::uint64_t Quiet::wait(const Kernel& kernel, std::uint64_t now, std::uint64_t queued,
+std::uint64_t Quiet::wait(const Kernel& kernel, std::uint64_t now, std::uint64_t queued, bool is_whole,
                           std::uint64_t& clean_until) noexcept {
   clean_until = UINT64_MAX;
   if (seat_.others == nullptr || !seat_.others->is_known()) return 0;
   if (seat_.board != nullptr) {
     const std::uint64_t own = asked_at_.load(std::memory_order_acquire);
-    const std::uint64_t quiet = seat_.others->quiet_for_others(now, own, seat_.id);
+    const std::uint64_t quiet = seat_.others->quiet_for_others(now, own, seat_.id, seat_.priority);
     if (quiet > now) {
       release(now);
       return earlier(quiet, now + kLook);
     }
   }
-  if (who(now) == Neighbours::none) return 0;
+  const Neighbours neighbours = who(now);
+  if (neighbours == Neighbours::none) return 0;
   clean_until = 0;
+  if (neighbours == Neighbours::important) {  // they keep quiet for nobody who is less important
+    release(now);
+    return 0;
+  }
+  const bool is_first = neighbours == Neighbours::lesser;
+  if (is_first && is_whole) return 0;
   if (asked_at_.load(std::memory_order_acquire) == 0) {
     if (!wants(kernel, now)) return 0;
     ask(kernel, now, queued);
@@ -66,10 +73,10 @@ std::uint64_t Quiet::wait(const Kernel& kernel, std::uint64_t now, std::uint64_t
   const std::uint64_t clear = clear_at_.load(std::memory_order_relaxed);
   if (now >= until) {
     release(now);
-  } else if (now < clear) {
-    return earlier(clear, now + kPoll);
-  } else {
+  } else if (now >= clear) {
     clean_until = until;
+  } else if (!is_first) {
+    return earlier(clear, now + kPoll);
   }
   return 0;
 }
@@ -85,7 +92,7 @@ void Quiet::release(std::uint64_t now) noexcept {
 bool Quiet::was_clean(std::uint64_t clean_until, std::uint64_t ended, std::uint64_t now) noexcept {
   if (seat_.others == nullptr || !seat_.others->is_known()) return true;
   if (clean_until == UINT64_MAX) return who(now) == Neighbours::none;
-  if (ended > clean_until) return false;
+  if (ended > clean_until || who(now) == Neighbours::important) return false;
   // Still the same quiet, or it was given back after that.
   return seat_.board->quiet_until.load(std::memory_order_relaxed) == clean_until ||
          ended <= released_at_.load(std::memory_order_relaxed);

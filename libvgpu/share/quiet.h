@@ -28,9 +28,10 @@ class Quiet {
   void attach(const Seat& seat) noexcept { seat_ = seat; }
 
   // A launch of `kernel` is due at `now`, behind `queued` card time of this process: 0 when it may go, else
-  // when to look again. `clean_until` becomes the time until which nobody else works on the card, UINT64_MAX
-  // where nobody else is, 0 where that is not known.
-  std::uint64_t wait(const Kernel& kernel, std::uint64_t now, std::uint64_t queued,
+  // when to look again. Who is more important than all others waits for none of them. `is_whole`: nothing
+  // depends on what it costs, the card is this container's. `clean_until` becomes the time until which nobody
+  // else works on the card, UINT64_MAX where nobody else is, 0 where that is not known.
+  std::uint64_t wait(const Kernel& kernel, std::uint64_t now, std::uint64_t queued, bool is_whole,
                      std::uint64_t& clean_until) noexcept;
 
   // The measurement that was asked for is made, or will not be.
@@ -44,6 +45,9 @@ class Quiet {
 
   Neighbours who(std::uint64_t now) noexcept {
     return seat_.others == nullptr ? Neighbours::unknown : seat_.others->who(now, seat_.priority);
+  }
+  bool may_be_pushed_aside() noexcept {
+    return seat_.others != nullptr && seat_.others->may_be_pushed_aside(seat_.priority);
   }
   const Seat& seat() const noexcept { return seat_; }
 

@@ -40,6 +40,11 @@ TEST_F(BudgetTest, ALowerShareMakesADebtLongerAndAHigherOneShorter) {
   EXPECT_EQ(budget_.take(kNow, 0, share_of_percent(1)), kNow + kSecond);
 }
 
+TEST_F(BudgetTest, WhoUsedTheWholeCardHasSavedNothing) {
+  budget_.note(kNow, kMillisecond);
+  EXPECT_EQ(budget_.take(kNow + kSecond, kMillisecond, kTenth), kNow + kSecond);
+}
+
 TEST_F(BudgetTest, AWaitThatHasBegunFollowsTheShare) {
   const std::uint64_t start = kNow + kSecond;
   EXPECT_EQ(budget_.restated(kNow, start, kTenth, share_of_percent(50)), kNow + kSecond / 5);

@@ -40,21 +40,35 @@ TEST_F(NeighbourhoodTest, OnlyASmallerNumberIsMoreImportant) {
   tell({busy(1, kNow)});
   EXPECT_EQ(others_.who(kNow, 2), Neighbours::important);
   EXPECT_EQ(others_.who(kNow, 1), Neighbours::some);
+  EXPECT_EQ(others_.who(kNow, 0), Neighbours::lesser);
+}
+
+TEST_F(NeighbourhoodTest, WhoHasAnEqualBesideLesserOnesIsNotTheMostImportant) {
+  tell({busy(1, kNow), busy(0, kNow)});
   EXPECT_EQ(others_.who(kNow, 0), Neighbours::some);
+  tell({busy(0, kNow), busy(1, kNow)});
+  EXPECT_EQ(others_.who(kNow, 0), Neighbours::some);
+}
+
+TEST_F(NeighbourhoodTest, AnIdleImportantOneMayComeAtAnyMoment) {
+  tell({busy(1, 0)});
+  EXPECT_EQ(others_.who(kNow, 2), Neighbours::none);
+  EXPECT_TRUE(others_.may_be_pushed_aside(2));
+  EXPECT_FALSE(others_.may_be_pushed_aside(1));
 }
 
 TEST_F(NeighbourhoodTest, KeepsQuietForWhoAskedFirst) {
   tell({asking(1, kNow - 10, kNow + kMillisecond)});
-  EXPECT_EQ(others_.quiet_for_others(kNow, 0, kOwn), kNow + kMillisecond);
-  EXPECT_EQ(others_.quiet_for_others(kNow, kNow - 11, kOwn), 0U);
-  EXPECT_EQ(others_.quiet_for_others(kNow, kNow - 10, kOwn), kNow + kMillisecond)
+  EXPECT_EQ(others_.quiet_for_others(kNow, 0, kOwn, 1), kNow + kMillisecond);
+  EXPECT_EQ(others_.quiet_for_others(kNow, kNow - 11, kOwn, 1), 0U);
+  EXPECT_EQ(others_.quiet_for_others(kNow, kNow - 10, kOwn, 1), kNow + kMillisecond)
       << "the smaller id is first";
 }
 
 TEST_F(NeighbourhoodTest, ARequestThatIsOverTooLongOrInTheFutureIsNone) {
   tell({asking(1, kNow - 10, kNow), asking(2, kNow - 10, kNow - 10 + kLongestQuiet + 1),
         asking(3, kNow + 1, kNow + 2), asking(4, kNow - 10, UINT64_MAX), asking(5, UINT64_MAX, UINT64_MAX)});
-  EXPECT_EQ(others_.quiet_for_others(kNow, 0, kOwn), 0U);
+  EXPECT_EQ(others_.quiet_for_others(kNow, 0, kOwn, 1), 0U);
 }
 
 TEST_F(NeighbourhoodTest, HostileRequestsTakeNoMoreThanTheirPartOfTheTime) {
@@ -64,7 +78,7 @@ TEST_F(NeighbourhoodTest, HostileRequestsTakeNoMoreThanTheirPartOfTheTime) {
   for (std::uint64_t now = kNow; now < kNow + kLength; now += kStep) {
     tell({asking(1, now, now + kMillisecond), asking(2, now, now + kLongestQuiet),
           asking(3, now, now + kLongestQuiet / 2)});
-    if (others_.quiet_for_others(now, 0, kOwn) != 0) quiet += kStep;
+    if (others_.quiet_for_others(now, 0, kOwn, 1) != 0) quiet += kStep;
   }
   EXPECT_LE(quiet, kLength / kQuietParts + 2 * kLongestQuiet);
 }

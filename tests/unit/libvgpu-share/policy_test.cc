@@ -23,6 +23,7 @@ TEST(Policy, WithOthersOnTheCardTheLimitHoldsUnlessItIsDisabled) {
   EXPECT_EQ(now(CorePolicy::work_conserving, Neighbours::some), kLimit);
   EXPECT_EQ(now(CorePolicy::force, Neighbours::some), kLimit);
   EXPECT_EQ(now(CorePolicy::disable, Neighbours::some), kWhole);
+  EXPECT_EQ(now(CorePolicy::work_conserving, Neighbours::lesser), kLimit);
 }
 
 TEST(Policy, TheLimitHoldsWhenNobodyTellsWhoElseIsThere) {

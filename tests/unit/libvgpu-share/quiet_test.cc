@@ -17,7 +17,11 @@ class QuietTest : public testing::Test {
     tell();
   }
   void tell() { others_.update(&neighbour_, 1); }
-  std::uint64_t wait(std::uint64_t now) { return quiet_.wait(kernel_, now, 0, clean_until_); }
+  std::uint64_t wait(std::uint64_t now) { return quiet_.wait(kernel_, now, 0, false, clean_until_); }
+  void outrank_the_neighbour() {
+    neighbour_.priority = 2;
+    tell();
+  }
   // Asks for quiet and waits until the neighbour's queue has ended.
   std::uint64_t get_quiet() {
     for (std::uint64_t now = kNow;;) {
@@ -82,6 +86,38 @@ TEST_F(QuietTest, RequestsFollowEachOtherWithAPause) {
   const std::uint64_t start = get_quiet();
   quiet_.release(start);
   EXPECT_EQ(wait(start + kMillisecond), 0U);
+  EXPECT_EQ(board_.quiet_until, 0U);
+}
+
+TEST_F(QuietTest, TheMostImportantTaskWaitsForNobody) {
+  outrank_the_neighbour();
+  neighbour_.quiet_from = kNow - 1;
+  neighbour_.quiet_until = kNow + 10 * kMillisecond;
+  tell();
+  EXPECT_EQ(wait(kNow), 0U) << "another asks for quiet";
+  EXPECT_EQ(clean_until_, 0U);
+}
+
+TEST_F(QuietTest, TheMostImportantTaskMeasuresWhenTheOthersHaveEndedAnyway) {
+  outrank_the_neighbour();
+  EXPECT_EQ(wait(kNow), 0U);
+  EXPECT_EQ(clean_until_, 0U);
+  EXPECT_GT(board_.quiet_until, kNow);
+  EXPECT_EQ(wait(kNow + 9 * kMillisecond), 0U);
+  EXPECT_EQ(clean_until_, board_.quiet_until);
+}
+
+TEST_F(QuietTest, TheMostImportantTaskWithoutALimitAsksForNothing) {
+  outrank_the_neighbour();
+  EXPECT_EQ(quiet_.wait(kernel_, kNow, 0, true, clean_until_), 0U);
+  EXPECT_EQ(board_.quiet_until, 0U);
+}
+
+TEST_F(QuietTest, AmongMoreImportantOnesATaskAsksForNothing) {
+  neighbour_.priority = 0;
+  tell();
+  EXPECT_EQ(wait(kNow), 0U);
+  EXPECT_EQ(clean_until_, 0U);
   EXPECT_EQ(board_.quiet_until, 0U);
 }
 

@@ -146,6 +146,45 @@ TEST(Priority, AMoreImportantTaskTakesTheCardAndGivesItBack) {
   EXPECT_GT(low[42], 98) << "back within 200 ms";
 }
 
+TEST(Priority, AMoreImportantTaskWaitsForAtMostOneKernelOfAnother) {
+  constexpr Nanoseconds kTurn = 2 * kMs;  // of the simulated card
+  for (const Nanoseconds lesser : {100 * kUs, kMs, 10 * kMs, 40 * kMs, 200 * kMs}) {
+    for (const Nanoseconds kernel : {100 * kUs, kMs}) {
+      Scenario scenario;
+      scenario.is_forced = false;
+      scenario.length = 4 * kS;
+      scenario.tenants = {
+          {.pattern = {.kernels = {lesser}}, .priority = 1},
+          {.pattern = {.kernels = {kernel}, .synchronises = true}, .begins = 2 * kS, .priority = 0},
+      };
+      EXPECT_LE(run(scenario, Method::ours).tenants[1].longest_delay, std::max(lesser, kTurn))
+          << kernel << " beside " << lesser;
+    }
+  }
+}
+
+TEST(Priority, OfThreeLevelsTheHighestHasTheCardAndTheOthersTheirFloor) {
+  Scenario scenario;
+  scenario.is_forced = false;
+  scenario.length = 8 * kS;
+  scenario.floor = vgpu::share::Share{100};
+  scenario.tenants = {
+      {.pattern = {.kernels = {kMs}}, .priority = 3},
+      {.pattern = {.kernels = {kMs}}, .begins = 2 * kS, .priority = 2},
+      {.pattern = {.kernels = {kMs}, .synchronises = true}, .begins = 4 * kS, .ends = 6 * kS, .priority = 0},
+  };
+  const Result result = run(scenario, Method::ours);
+  const auto windows = [&](std::size_t tenant, std::size_t at) { return result.tenants[tenant].windows[at]; };
+  EXPECT_GT(windows(0, 15), 98);
+  EXPECT_NEAR(windows(0, 30), 10, 2);
+  EXPECT_NEAR(windows(1, 30), 90, 2);
+  EXPECT_NEAR(windows(0, 50), 10, 2);
+  EXPECT_NEAR(windows(1, 50), 10, 2);
+  EXPECT_GT(windows(2, 50), 77);
+  EXPECT_NEAR(windows(1, 75), 90, 2) << "it resumes when the highest has ended";
+  EXPECT_LE(result.tenants[2].longest_delay, 4 * kMs) << "a turn of each of the others";
+}
+
 TEST(Container, ThatUsedTheWholeCardGivesItBackWithin100Milliseconds) {
   for (const Nanoseconds kernel : {100 * kUs, kMs, 5 * kMs}) {
     Scenario scenario;
