@@ -6,8 +6,8 @@ HAMI_BUILD_PACKAGES=(
 )
 HAMI_RUN_PACKAGES=(busybox-static crun iproute2 kmod libc-bin mount procps runc util-linux)
 HAMI_TEST_PACKAGES=(
-  bats binutils clang clang-tidy conmon containerd docker.io file gawk g++-aarch64-linux-gnu git lld musl-tools podman strace
-  uidmap xz-utils
+  bats binutils clang clang-tidy conmon containerd docker.io file gawk g++-aarch64-linux-gnu git libgrpc++-dev
+  libprotobuf-dev lld musl-tools podman protobuf-compiler strace uidmap xz-utils
 )
 
 # One line of progress, with the seconds since the script began.

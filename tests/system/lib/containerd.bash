@@ -1,20 +1,27 @@
-# A containerd of our own: private root, state and socket, no CRI plugin.
+# A containerd of our own: private root, state and socket. Without its CRI plugin, unless lib/cri adds it.
 
 CONTAINERD_SOCKET=$F/containerd/containerd.sock
+CONTAINERD_NAMESPACE=$HAMI_TEST_NAME
 
-start_containerd() {
-  need containerd ctr
+# containerd_config [LINE...]: its configuration, with these lines among those of the whole file.
+containerd_config() {
   mkdir -p "$F/containerd"
-  cat >"$F/containerd/config.toml" <<TOML
-version = 2
+  {
+    printf '%s\n' 'version = 2' "$@"
+    cat <<TOML
 root = "$F/containerd/root"
 state = "$F/containerd/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [grpc]
   address = "$CONTAINERD_SOCKET"
 [plugins."io.containerd.internal.v1.opt"]
   path = "$F/containerd/opt"
 TOML
+  } >"$F/containerd/config.toml"
+}
+
+start_containerd() {
+  need containerd ctr
+  [ -e "$F/containerd/config.toml" ] || containerd_config 'disabled_plugins = ["io.containerd.grpc.v1.cri"]'
   background "$F/containerd/log" containerd --config "$F/containerd/config.toml"
   echo $! >"$F/containerd/pid"
   wait_for 30 private_ctr version
@@ -28,17 +35,20 @@ stop_containerd() {
 }
 
 private_ctr() {
-  ctr --address "$CONTAINERD_SOCKET" --namespace "$HAMI_TEST_NAME" "$@"
+  ctr --address "$CONTAINERD_SOCKET" --namespace "$CONTAINERD_NAMESPACE" "$@"
 }
 
-# import_ctr_image ROOTFS NAME: an image of one layer, as an OCI archive.
+# import_ctr_image ROOTFS NAME [VARIABLE=VALUE...]: an image of one layer, as an OCI archive, with the words of
+# $IMAGE_COMMAND as its command.
 import_ctr_image() {
   local dir=$F/oci-image layer config manifest
   mkdir -p "$dir/blobs/sha256"
   tar -C "$1" -cf "$dir/layer" .
   layer=$(add_blob "$dir" "$dir/layer")
-  jq -n --arg layer "sha256:$layer" '{architecture: "amd64", os: "linux", config: {Cmd: ["sh"],
-    Env: ["PATH=/usr/local/bin:/usr/bin:/bin:/sbin:/usr/sbin"]}, rootfs: {type: "layers", diff_ids: [$layer]}}' >"$dir/config"
+  jq -n --arg layer "sha256:$layer" --arg command "${IMAGE_COMMAND-sh}" '{architecture: "amd64", os: "linux",
+    config: {Cmd: ($command | split(" ")),
+    Env: (["PATH=/usr/local/bin:/usr/bin:/bin:/sbin:/usr/sbin"] + $ARGS.positional)},
+    rootfs: {type: "layers", diff_ids: [$layer]}}' --args -- "${@:3}" >"$dir/config"
   config=$(add_blob "$dir" "$dir/config")
   jq -n --arg layer "sha256:$layer" --arg config "sha256:$config" \
     --argjson layer_size "$(stat -c %s "$dir/blobs/sha256/$layer")" \
