@@ -28,7 +28,7 @@ Result<> carry_out(const vendors::HookPlan& plan, const Root& root) {
   for (const vendors::ProcOverride& item : plan.proc_overrides) HAMI_CHECK(override_proc_file(root, item));
   for (const vendors::Link& link : plan.links) HAMI_CHECK(root.link(link.path, link.target));
   if (plan.ldcache_dirs.empty()) return {};
-  return update_ldcache(root, plan.ldcache_dirs);
+  return update_ldcache(root, plan);
 }
 
 // The process is the runtime's child and waits for us, so its number cannot become somebody else's.

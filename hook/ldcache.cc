@@ -7,13 +7,17 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <string_view>
 
+#include "hook/cache_patch.h"
 #include "hook/ldconfig_jail.h"
+#include "hook/library_entries.h"
 #include "hook/mounts.h"
 #include "hook/trusted_file.h"
 #include "oci-config/base/files.h"
 #include "oci-config/base/text.h"
+#include "vendors/ld_cache.h"
 
 namespace hami::hook {
 
@@ -87,6 +91,31 @@ Result<> install(const Root& root, std::string_view cache, const std::vector<std
               "add an empty file of that name to the image, or make the root file system writable");
 }
 
+// True when each directory holds libraries that the plan names, so that none has to be searched.
+bool knows_all(const vendors::HookPlan& plan) {
+  return std::all_of(plan.ldcache_dirs.begin(), plan.ldcache_dirs.end(), [&](const std::string& directory) {
+    return std::any_of(plan.libraries.begin(), plan.libraries.end(),
+                       [&](const std::string& library) { return files::dir_name(library) == directory; });
+  });
+}
+
+struct Patch {
+  std::string before;
+  std::string after;
+};
+
+// Nothing when the image has no cache that can be added to.
+std::optional<Patch> patch_of(const Root& root, const std::vector<CacheEntry>& entries) {
+  const auto file = files::open_in_root(root.visible(), kCache, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  struct stat info {};
+  if (!file || ::fstat(file->get(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+  auto before = files::read_all(file->get(), kCache, vendors::kMaxLdCacheBytes);
+  if (!before) return std::nullopt;
+  auto after = add_to_cache(*before, entries);
+  if (!after) return std::nullopt;
+  return Patch{std::move(*before), std::move(*after)};
+}
+
 }  // namespace
 
 const std::vector<std::string>& ldconfig_candidates() {
@@ -108,14 +137,19 @@ bool is_default_directory(const std::string& directory) {
          kDefaultDirectories.end();
 }
 
-Result<> update_ldcache(const Root& root, const std::vector<std::string>& directories,
+Result<> update_ldcache(const Root& root, const vendors::HookPlan& plan,
                         const std::vector<std::string>& ldconfig) {
   if (!root.has_file(kCache) && !has_glibc(root)) return {};
   std::vector<std::string> present;
-  for (const std::string& directory : directories) {
+  for (const std::string& directory : plan.ldcache_dirs) {
     if (root.has_directory(directory)) present.push_back(directory);
   }
   if (present.empty()) return {};
+  if (knows_all(plan)) {
+    HAMI_TRY(const auto entries, library_entries(root, plan.libraries, plan.links));
+    const std::optional<Patch> patch = patch_of(root, entries);
+    if (patch) return patch->after == patch->before ? Result<>{} : install(root, patch->after, present);
+  }
   HAMI_TRY(const UniqueFd program, copy_of_ldconfig(ldconfig));
   HAMI_TRY(const std::string cache, run_ldconfig(root, program.get(), loader_configuration(present)));
   return install(root, cache, present);

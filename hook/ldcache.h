@@ -6,6 +6,7 @@
 
 #include "hook/root.h"
 #include "oci-config/base/result.h"
+#include "vendors/hook_plan.h"
 
 namespace hami::hook {
 
@@ -19,11 +20,12 @@ namespace hami::hook {
 // True when the loader of every distribution with this directory looks there without a cache.
 [[nodiscard]] bool is_default_directory(const std::string& directory);
 
-// Makes libraries in `directories` (paths in the container) known to the container's loader. The image's own
-// ldconfig is never run; ours has no capabilities, no way out of the root, and 10 seconds. An image without a
-// glibc loader and without a cache is left alone: nothing would read one. When the cache file cannot be
-// replaced, the new one is mounted over it.
-[[nodiscard]] Result<> update_ldcache(const Root& root, const std::vector<std::string>& directories,
+// Makes the libraries of the plan known to the container's loader. Where all of them are named and the image
+// has a cache, they are added to it; otherwise ldconfig makes a new one of the plan's directories and the
+// image's. The image's own ldconfig is never run; ours has no capabilities, no way out of the root, and 10
+// seconds. An image without a glibc loader and without a cache is left alone: nothing would read one. When
+// the cache file cannot be replaced, the new one is mounted over it.
+[[nodiscard]] Result<> update_ldcache(const Root& root, const vendors::HookPlan& plan,
                                       const std::vector<std::string>& ldconfig = ldconfig_candidates());
 
 }  // namespace hami::hook

@@ -219,6 +219,7 @@ std::string describe(const Allocation& allocation) {
 void append(vendors::HookPlan& plan, const vendors::HookPlan& more) {
   plan.links.insert(plan.links.end(), more.links.begin(), more.links.end());
   plan.ldcache_dirs.insert(plan.ldcache_dirs.end(), more.ldcache_dirs.begin(), more.ldcache_dirs.end());
+  plan.libraries.insert(plan.libraries.end(), more.libraries.begin(), more.libraries.end());
   plan.proc_overrides.insert(plan.proc_overrides.end(), more.proc_overrides.begin(),
                              more.proc_overrides.end());
 }

@@ -26,6 +26,7 @@ struct ProcOverride {
 struct HookPlan {
   std::vector<Link> links;
   std::vector<std::string> ldcache_dirs;  // container directories whose libraries must be found by the loader
+  std::vector<std::string> libraries;     // files in some of them; one that holds none of these is searched
   std::vector<ProcOverride> proc_overrides;
   [[nodiscard]] bool empty() const { return links.empty() && ldcache_dirs.empty() && proc_overrides.empty(); }
   friend bool operator==(const HookPlan&, const HookPlan&) = default;

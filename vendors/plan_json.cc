@@ -15,7 +15,7 @@ namespace {
 using oci::JsonPtr;
 using oci::JsonRef;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 tl::unexpected<Error> refuse(std::string_view path, std::string_view why) {
   return fail(Errc::invalid_spec, text::cat({"hook plan: ", path, " ", why}));
@@ -90,8 +90,8 @@ json_object* link_object(const Link& link) {
   return object;
 }
 
-json_object* directory_value(const std::string& directory) {
-  return json_object_new_string_len(directory.data(), static_cast<int>(directory.size()));
+json_object* path_value(const std::string& path) {
+  return json_object_new_string_len(path.data(), static_cast<int>(path.size()));
 }
 
 json_object* override_object(const ProcOverride& item) {
@@ -127,7 +127,7 @@ Result<Link> parse_link(JsonRef value, const std::string& path) {
   return link;
 }
 
-Result<std::string> parse_directory(JsonRef value, const std::string& path) {
+Result<std::string> parse_path(JsonRef value, const std::string& path) {
   if (!json_object_is_type(value, json_type_string)) return oci::wrong_type(path, "a string");
   return oci::text_of(value);
 }
@@ -159,6 +159,7 @@ Result<std::vector<T>> parse_array(JsonRef root, const char* name, Parse parse) 
 Result<> validate(const HookPlan& plan) {
   HAMI_CHECK(check_each(plan.links, "links", check_link));
   HAMI_CHECK(check_each(plan.ldcache_dirs, "ldcacheDirs", check_directory));
+  HAMI_CHECK(check_each(plan.libraries, "libraries", check_path));
   return check_each(plan.proc_overrides, "procOverrides", check_override);
 }
 
@@ -167,7 +168,8 @@ Result<std::string> to_json(const HookPlan& plan) {
   const JsonPtr root(json_object_new_object());
   json_object_object_add(root.get(), "version", json_object_new_int(kVersion));
   add_array(root.get(), "links", plan.links, link_object);
-  add_array(root.get(), "ldcacheDirs", plan.ldcache_dirs, directory_value);
+  add_array(root.get(), "ldcacheDirs", plan.ldcache_dirs, path_value);
+  add_array(root.get(), "libraries", plan.libraries, path_value);
   add_array(root.get(), "procOverrides", plan.proc_overrides, override_object);
   constexpr int kFlags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
   std::string out = text::cat({json_object_to_json_string_ext(root.get(), kFlags), "\n"});
@@ -179,14 +181,15 @@ Result<HookPlan> parse_plan(std::string_view text) {
   if (text.size() > kMaxPlanBytes) return refuse("it", "is larger than 1 MiB");
   HAMI_TRY(const oci::Document document, oci::Document::parse(text));
   const JsonRef root = document.root();
-  HAMI_CHECK(check_members(root, {"version", "links", "ldcacheDirs", "procOverrides"}, "it"));
+  HAMI_CHECK(check_members(root, {"version", "links", "ldcacheDirs", "libraries", "procOverrides"}, "it"));
   HAMI_TRY(const std::uint32_t version, oci::u32_member(root, "version", 0, ""));
   if (version != kVersion)
     return fail(Errc::invalid_spec, text::cat({"hook plan: version ", text::number(version), " is unknown"}),
                 "hami-runtime and hami-hook must come from the same release");
   HookPlan plan;
   HAMI_TRY(plan.links, parse_array<Link>(root, "links", parse_link));
-  HAMI_TRY(plan.ldcache_dirs, parse_array<std::string>(root, "ldcacheDirs", parse_directory));
+  HAMI_TRY(plan.ldcache_dirs, parse_array<std::string>(root, "ldcacheDirs", parse_path));
+  HAMI_TRY(plan.libraries, parse_array<std::string>(root, "libraries", parse_path));
   HAMI_TRY(plan.proc_overrides, parse_array<ProcOverride>(root, "procOverrides", parse_override));
   HAMI_CHECK(validate(plan));
   return plan;

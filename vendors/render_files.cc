@@ -77,6 +77,8 @@ Result<> Renderer::add_library(const Library& found, const LibraryRule& rule) {
   if (rule.subdirectory.empty()) {
     auto& dirs = out_.plan.ldcache_dirs;
     if (recipe_.update_ldcache && !has(dirs, directory)) dirs.push_back(directory);
+    if (recipe_.update_ldcache)
+      out_.plan.libraries.push_back(text::cat({directory, "/", files::base_name(found.file.path)}));
   } else {
     directory = text::cat({directory, "/", rule.subdirectory});
   }

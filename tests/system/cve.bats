@@ -209,7 +209,7 @@ checksums() { sha256sum "$HAMI_BUILD_DIR"/bin/hami-* "$HAMI_BUILD_DIR/lib/libvgp
 }
 
 # A line of a file of /proc that every kernel has, hidden the way the driver's is.
-HIDE='{"version": 1, "links": [], "ldcacheDirs": [],
+HIDE='{"version": 2, "links": [], "ldcacheDirs": [],"libraries":[],
   "procOverrides": [{"path": "/proc/filesystems", "match": "nodev\tproc", "replace": "nodev\thidden"}]}'
 
 # hiding_bundle COMMAND...: $T/one with the hook alone, which does the hiding.

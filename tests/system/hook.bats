@@ -24,9 +24,9 @@ setup() {
   echo untouched >"$T/host/secret"
 }
 
-PLAN='{"version":1,
+PLAN='{"version":2,
   "links":[{"path":"/usr/lib/vendor/libvendor.so","target":"libvendor.so.1"}],
-  "ldcacheDirs":["/opt/vendor/lib64"],
+  "ldcacheDirs":["/opt/vendor/lib64"],"libraries":[],
   "procOverrides":[{"path":"/proc/filesystems","match":"nodev\tproc","replace":"nodev\thidden"},
                    {"path":"/proc/no/such/file","match":"a","replace":"b"}]}'
 
@@ -84,7 +84,7 @@ read-only" "$out"
 }
 
 @test "on a read-only file system the new cache is mounted over the old one" {
-  hooked_bundle "$T/one" '{"version":1,"links":[],"ldcacheDirs":["/opt/vendor/lib64"],"procOverrides":[]}' \
+  hooked_bundle "$T/one" '{"version":2,"links":[],"ldcacheDirs":["/opt/vendor/lib64"],"libraries":[],"procOverrides":[]}' \
     sh -c 'ldconfig -p | grep -o "=> /opt.*"; grep -c " /etc/ld.so.cache " /proc/mounts'
   ln -s libvendor.so.1.2 "$T/one/rootfs/opt/vendor/lib64/libvendor.so.1"
   : >"$T/one/rootfs/etc/ld.so.cache"
@@ -100,6 +100,33 @@ read-only" "$out"
   assert_status 0
   assert_equal "=> /opt/vendor/lib64/libvendor.so.1
 1" "$out"
+}
+
+@test "a library that is named is added to the image's cache, before the image's own of that name" {
+  hooked_bundle "$T/one" '{"version":2,"links":[{"path":"/opt/vendor/lib64/libvendor.so","target":"libvendor.so.1"}],
+    "ldcacheDirs":["/opt/vendor/lib64"],"libraries":["/opt/vendor/lib64/libvendor.so.1.2"],"procOverrides":[]}' \
+    sh -c 'ldconfig -p | grep -o "libvendor.*"; LD_TRACE_LOADED_OBJECTS=1 /needs-vendor | grep -o "libvendor.* (" '
+  local rootfs=$T/one/rootfs
+  mkdir -p "$rootfs/opt/image"
+  cc -shared -Wl,-soname,libvendor.so.1 -o "$rootfs/opt/image/libvendor.so.1" -x c /dev/null
+  echo 'int main(void) { return 0; }' | cc -Wl,--no-as-needed -o "$rootfs/needs-vendor" -x c - -x none "$rootfs/opt/image/libvendor.so.1"
+  echo /opt/image >"$rootfs/etc/ld.so.conf"
+  ldconfig -r "$rootfs" -f /etc/ld.so.conf -C /etc/ld.so.cache
+  # A cache that was made anew would know this library, one that was added to does not.
+  cc -shared -Wl,-soname,libvendor.so.9 -o "$rootfs/opt/image/libvendor.so.9" -x c /dev/null
+
+  run_bundle "$T/one"
+  assert_status 0
+  assert_equal "libvendor.so.1 (libc6,x86-64) => /opt/vendor/lib64/libvendor.so.1
+libvendor.so.1 (libc6,x86-64) => /opt/image/libvendor.so.1
+libvendor.so (libc6,x86-64) => /opt/vendor/lib64/libvendor.so
+libvendor.so.1 => /opt/vendor/lib64/libvendor.so.1 (" "$out"
+
+  local cache
+  cache=$(sha256sum "$rootfs/etc/ld.so.cache")
+  run_bundle "$T/one"
+  assert_status 0
+  assert_equal "$cache" "$(sha256sum "$rootfs/etc/ld.so.cache")"
 }
 
 @test "in a user namespace the hook works as the container's root" {
@@ -120,8 +147,8 @@ read-only" "$out"
 }
 
 @test "links of the image that lead to the host lead nowhere" {
-  hooked_bundle "$T/one" '{"version":1,"links":[{"path":"/usr/lib/vendor/libvendor.so","target":"x"}],
-    "ldcacheDirs":["/opt/vendor/lib64"],"procOverrides":[]}' true
+  hooked_bundle "$T/one" '{"version":2,"links":[{"path":"/usr/lib/vendor/libvendor.so","target":"x"}],
+    "ldcacheDirs":["/opt/vendor/lib64"],"libraries":[],"procOverrides":[]}' true
   ln -s "$T/host" "$T/one/rootfs/usr/lib/vendor"
   run_bundle "$T/one"
   [ "$status" != 0 ]

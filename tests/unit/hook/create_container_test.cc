@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 constexpr const char* kPlan =
-    R"({"version":1,"links":[{"path":"/usr/lib/libcuda.so","target":"libcuda.so.1"}],"ldcacheDirs":[],)"
+    R"({"version":2,"links":[{"path":"/usr/lib/libcuda.so","target":"libcuda.so.1"}],"ldcacheDirs":[],"libraries":[],)"
     R"("procOverrides":[]})";
 
 class CreateContainer : public ::testing::Test {
@@ -97,7 +97,7 @@ TEST_F(CreateContainer, RefusesAStateThatIsNone) {
 }
 
 TEST_F(CreateContainer, WantsNoStateForAnEmptyPlan) {
-  TempTree::write(plan(), R"({"version":1,"links":[],"ldcacheDirs":[],"procOverrides":[]})");
+  TempTree::write(plan(), R"({"version":2,"links":[],"ldcacheDirs":[],"libraries":[],"procOverrides":[]})");
 
   EXPECT_TRUE(create_container(Stage::create_container, plan(), ""));
 }

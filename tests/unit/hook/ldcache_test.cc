@@ -11,6 +11,12 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
+vendors::HookPlan searching(const std::string& directory) {
+  vendors::HookPlan plan;
+  plan.ldcache_dirs = {directory};
+  return plan;
+}
+
 TEST(Ldcache, SearchesOurDirectoriesBeforeTheImagesAndTheDefaultsLast) {
   const std::string configuration = loader_configuration({"/opt/vendor/lib64", "/usr/lib/wsl"});
 
@@ -29,7 +35,7 @@ TEST(Ldcache, LeavesAnImageWithoutGlibcAlone) {
   TempTree::write(tree.rootfs() / "lib/ld-musl-x86_64.so.1", "loader");
   fs::create_directories(tree.rootfs() / "usr/lib");
 
-  ASSERT_TRUE(update_ldcache(*Root::open(tree.rootfs()), {"/usr/lib"}, {}));
+  ASSERT_TRUE(update_ldcache(*Root::open(tree.rootfs()), searching("/usr/lib"), {}));
 
   EXPECT_FALSE(fs::exists(tree.rootfs() / "etc/ld.so.cache"));
 }
@@ -38,7 +44,7 @@ TEST(Ldcache, HasNothingToDoWhenNoDirectoryIsThere) {
   const TempTree tree;
   TempTree::write(tree.rootfs() / "etc/ld.so.cache", "old");
 
-  ASSERT_TRUE(update_ldcache(*Root::open(tree.rootfs()), {"/opt/none"}, {}));
+  ASSERT_TRUE(update_ldcache(*Root::open(tree.rootfs()), searching("/opt/none"), {}));
 
   EXPECT_EQ(TempTree::read(tree.rootfs() / "etc/ld.so.cache"), "old");
 }
@@ -48,7 +54,8 @@ TEST(Ldcache, SaysThatTheHostHasNoLdconfig) {
   TempTree::write(tree.rootfs() / "etc/ld.so.cache", "old");
   fs::create_directories(tree.rootfs() / "opt/lib");
 
-  const auto result = update_ldcache(*Root::open(tree.rootfs()), {"/opt/lib"}, {"/nowhere/ldconfig"});
+  const auto result =
+      update_ldcache(*Root::open(tree.rootfs()), searching("/opt/lib"), {"/nowhere/ldconfig"});
 
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, Errc::not_found);
@@ -63,8 +70,8 @@ TEST(Ldcache, NeverRunsAScriptOrAProgramOthersCanWrite) {
   fs::permissions(tree.base() / "shared", fs::perms::all);
   const Root root = *Root::open(tree.rootfs());
 
-  const auto script = update_ldcache(root, {"/opt/lib"}, {tree.base() / "script"});
-  const auto shared = update_ldcache(root, {"/opt/lib"}, {tree.base() / "shared"});
+  const auto script = update_ldcache(root, searching("/opt/lib"), {tree.base() / "script"});
+  const auto shared = update_ldcache(root, searching("/opt/lib"), {tree.base() / "shared"});
 
   ASSERT_FALSE(script);
   EXPECT_EQ(script.error().code, Errc::not_found);

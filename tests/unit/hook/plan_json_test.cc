@@ -13,6 +13,7 @@ HookPlan nvidia_plan() {
   plan.links = {{"/usr/lib/x86_64-linux-gnu/libcuda.so", "libcuda.so.1"},
                 {"/usr/lib/x86_64-linux-gnu/libGLX_indirect.so.0", "libGLX_nvidia.so.550.90.07"}};
   plan.ldcache_dirs = {"/usr/lib/x86_64-linux-gnu", "/usr/local/Ascend/driver/lib64"};
+  plan.libraries = {"/usr/lib/x86_64-linux-gnu/libcuda.so.550.90.07"};
   plan.proc_overrides = {{"/proc/driver/nvidia/params", "ModifyDeviceFiles: 1", "ModifyDeviceFiles: 0"}};
   return plan;
 }
@@ -36,8 +37,8 @@ TEST(PlanJson, WritesOneLineThatPeopleCanRead) {
   plan.links = {{"/usr/lib/libcuda.so", "libcuda.so.1"}};
 
   EXPECT_EQ(*to_json(plan),
-            "{\"version\":1,\"links\":[{\"path\":\"/usr/lib/libcuda.so\",\"target\":\"libcuda.so.1\"}],"
-            "\"ldcacheDirs\":[],\"procOverrides\":[]}\n");
+            "{\"version\":2,\"links\":[{\"path\":\"/usr/lib/libcuda.so\",\"target\":\"libcuda.so.1\"}],"
+            "\"ldcacheDirs\":[],\"libraries\":[],\"procOverrides\":[]}\n");
 }
 
 TEST(PlanJson, KeepsTextThatNeedsEscapes) {
@@ -48,21 +49,29 @@ TEST(PlanJson, KeepsTextThatNeedsEscapes) {
 }
 
 TEST(PlanJson, RefusesMembersItDoesNotKnow) {
-  EXPECT_THAT(message_of(R"({"version":1,"links":[],"ldcacheDirs":[],"procOverrides":[],"exec":["x"]})"),
-              HasSubstr("does not know"));
-  EXPECT_THAT(message_of(R"({"version":1,"links":[{"path":"/a","target":"b","mode":1}],"ldcacheDirs":[],)"
-                         R"("procOverrides":[]})"),
-              HasSubstr("links[0]"));
+  EXPECT_THAT(
+      message_of(
+          R"({"version":2,"links":[],"ldcacheDirs":[],"libraries":[],"procOverrides":[],"exec":["x"]})"),
+      HasSubstr("does not know"));
+  EXPECT_THAT(
+      message_of(
+          R"({"version":2,"links":[{"path":"/a","target":"b","mode":1}],"ldcacheDirs":[],"libraries":[],)"
+          R"("procOverrides":[]})"),
+      HasSubstr("links[0]"));
 }
 
 TEST(PlanJson, RefusesMissingAndRepeatedMembers) {
-  EXPECT_THAT(message_of(R"({"version":1,"links":[],"ldcacheDirs":[]})"), HasSubstr("procOverrides"));
-  EXPECT_THAT(message_of(R"({"version":1,"version":1,"links":[],"ldcacheDirs":[],"procOverrides":[]})"),
-              HasSubstr("duplicate"));
+  EXPECT_THAT(message_of(R"({"version":2,"links":[],"ldcacheDirs":[],"libraries":[]})"),
+              HasSubstr("procOverrides"));
+  EXPECT_THAT(
+      message_of(
+          R"({"version":2,"version":2,"links":[],"ldcacheDirs":[],"libraries":[],"procOverrides":[]})"),
+      HasSubstr("duplicate"));
 }
 
 TEST(PlanJson, RefusesAnotherVersionAndSaysWhatToDo) {
-  const auto plan = parse_plan(R"({"version":2,"links":[],"ldcacheDirs":[],"procOverrides":[]})");
+  const auto plan =
+      parse_plan(R"({"version":3,"links":[],"ldcacheDirs":[],"libraries":[],"procOverrides":[]})");
 
   ASSERT_FALSE(plan);
   EXPECT_EQ(plan.error().code, Errc::invalid_spec);
@@ -70,11 +79,12 @@ TEST(PlanJson, RefusesAnotherVersionAndSaysWhatToDo) {
 }
 
 TEST(PlanJson, RefusesWrongTypesByName) {
-  EXPECT_THAT(message_of(R"({"version":1,"links":{},"ldcacheDirs":[],"procOverrides":[]})"),
+  EXPECT_THAT(message_of(R"({"version":2,"links":{},"ldcacheDirs":[],"libraries":[],"procOverrides":[]})"),
               HasSubstr("links is not an array"));
-  EXPECT_THAT(message_of(R"({"version":1,"links":[],"ldcacheDirs":["/a",7],"procOverrides":[]})"),
-              HasSubstr("ldcacheDirs[1]"));
-  EXPECT_THAT(message_of(R"({"version":1,"links":[{"path":[],"target":"b"}],"ldcacheDirs":[],)"
+  EXPECT_THAT(
+      message_of(R"({"version":2,"links":[],"ldcacheDirs":["/a",7],"libraries":[],"procOverrides":[]})"),
+      HasSubstr("ldcacheDirs[1]"));
+  EXPECT_THAT(message_of(R"({"version":2,"links":[{"path":[],"target":"b"}],"ldcacheDirs":[],"libraries":[],)"
                          R"("procOverrides":[]})"),
               HasSubstr("links[0].path is not a string"));
 }
