@@ -59,6 +59,7 @@ struct alignas(64) UsageDevice {
 
 enum SlotFlags : std::uint32_t {
   kSlotEnforced = 1U << 0U,  // limits are active in this process
+  kSlotCopy = 1U << 1U,      // of a second copy of the library in a process that has a slot
 };
 
 // One process. Slots never move.

@@ -108,6 +108,22 @@ bool Account::open(const char* path, std::uint64_t offset) noexcept {
   return true;
 }
 
+// Its record locks are the process's, so the descriptor is shared too: closing one of our own would drop
+// them. Who asks the kernel about the other's slot sees only the lock of its life.
+bool Account::share(const Account& first) noexcept {
+  if (first.page_ == nullptr || first.life_ == 0) return false;
+  first_ = const_cast<Account*>(&first);
+  fd_ = first.fd_;
+  std::memcpy(path_, first.path_, sizeof path_);
+  inode_ = first.inode_;
+  device_ = first.device_;
+  life_ = first.life_;
+  life_holder_ = first.life_holder_;
+  mirror_ = first.mirror_;
+  page_ = first.page_;
+  return true;
+}
+
 // Programs close descriptors that they do not know, and open other files under the same number.
 bool Account::has_file() const noexcept {
   std::uint64_t device = 0;
@@ -117,6 +133,11 @@ bool Account::has_file() const noexcept {
 
 // Makes `fd_` the page's file again when it is not. False when it cannot be had.
 bool Account::keep_file() noexcept {
+  if (first_ != nullptr) {
+    if (!first_->keep_file()) return false;
+    fd_ = first_->fd_;
+    return self() >= abi::kMaxSlots || abi::set_byte_lock(fd_, self(), F_WRLCK);
+  }
   if (has_file()) return true;
   const int lost = fd_;
   const int fd = path_[0] == '\0' ? -1 : open_page_file(path_);
@@ -176,7 +197,9 @@ bool Account::take_slot(std::uint32_t index) noexcept {
   }
   slot.start_time.store(own_start_time(), std::memory_order_relaxed);
   slot.host_pid.store(host_pid_of_self(), std::memory_order_relaxed);
-  slot.flags.store(abi::kSlotEnforced, std::memory_order_relaxed);
+  slot.flags.store(
+      first_ == nullptr ? std::uint32_t{abi::kSlotEnforced} : abi::kSlotEnforced | abi::kSlotCopy,
+      std::memory_order_relaxed);
   slot.life.store(life_, std::memory_order_relaxed);
   slot.owner.store(std::uint64_t{static_cast<std::uint32_t>(::getpid())} << 32U | 1U,
                    std::memory_order_release);
@@ -191,7 +214,7 @@ bool Account::take_slot(std::uint32_t index) noexcept {
 // A process does not see its own lock: no sweep of another thread may look at the slot before it is known as
 // ours.
 abi::UsageSlot* Account::take_free_slot() noexcept {
-  const LockGuard no_sweep(sweeping_);
+  const LockGuard no_sweep(sweeping());
   if (!keep_file()) {
     log(LogLevel::error, "the usage page '", path_, "' is gone; CUDA memory calls fail");
     return nullptr;
@@ -323,7 +346,7 @@ bool Account::is_alone() const noexcept {
 std::uint32_t Account::sweep() noexcept {
   if (is_alone() && page_->gate.load(std::memory_order_relaxed) == 0) return 0;
   const ErrnoGuard keep_errno;
-  const LockGuard guard(sweeping_);
+  const LockGuard guard(sweeping());
   if (!keep_file()) return 0;
   page_->swept_at.store(now_ms(), std::memory_order_relaxed);
   const std::uint32_t dead = abi::repair(*page_, fd_, self());
@@ -343,13 +366,18 @@ bool Account::wait_for_byte(std::uint64_t byte, int milliseconds) noexcept {
 
 bool Account::try_exclusive() noexcept {
   const ErrnoGuard keep_errno;
-  const LockGuard guard(sweeping_);
-  return keep_file() && abi::set_byte_lock(fd_, abi::kContextByte, F_WRLCK);
+  const LockGuard guard(sweeping());
+  // Of one process the kernel lets everybody in.
+  if (!excluding().try_lock()) return false;
+  if (keep_file() && abi::set_byte_lock(fd_, abi::kContextByte, F_WRLCK)) return true;
+  excluding().unlock();
+  return false;
 }
 
 void Account::end_exclusive() noexcept {
   const ErrnoGuard keep_errno;
   if (has_file()) abi::set_byte_lock(fd_, abi::kContextByte, F_UNLCK);
+  excluding().unlock();
 }
 
 void Account::tell_host_pid(std::uint32_t host_pid) noexcept {
@@ -387,7 +415,13 @@ std::uint64_t Account::used(unsigned device) noexcept {
 
 std::uint64_t Account::own(unsigned device) const noexcept {
   const abi::UsageSlot* mine = slot_.load(std::memory_order_acquire);
-  return mine == nullptr ? 0 : abi::slot_bytes(*mine, device);
+  std::uint64_t bytes = mine == nullptr ? 0 : abi::slot_bytes(*mine, device);
+  if (life_ == 0) return bytes;
+  each_slot([&](const abi::UsageSlot& slot) {
+    if (&slot != mine && slot.life.load(std::memory_order_relaxed) == life_)
+      bytes += slot_bytes(slot, device);
+  });
+  return bytes;
 }
 
 template <typename Visit>
@@ -401,14 +435,23 @@ void Account::each_slot(Visit visit) const noexcept {
 unsigned Account::processes(unsigned device, ProcessUse* out, unsigned room) noexcept {
   sweep_now_and_then();
   unsigned count = 0;
-  each_slot([&](const abi::UsageSlot& slot) {
+  const auto visit = [&](const abi::UsageSlot& slot, bool is_copy) {
     if ((slot.devices.load(std::memory_order_relaxed) >> device & 1U) == 0) return;
+    if (((slot.flags.load(std::memory_order_relaxed) & abi::kSlotCopy) != 0) != is_copy) return;
+    for (unsigned i = 0; is_copy && i < count && i < room; ++i) {
+      if (out[i].pid != abi::slot_pid(slot)) continue;
+      out[i].bytes += slot_bytes(slot, device);
+      return;
+    }
     if (count < room) {
       out[count] = {abi::slot_pid(slot), slot.host_pid.load(std::memory_order_relaxed),
                     slot_bytes(slot, device)};
     }
     ++count;
-  });
+  };
+  // A process is one, however many slots its copies of this library have.
+  each_slot([&](const abi::UsageSlot& slot) { visit(slot, false); });
+  each_slot([&](const abi::UsageSlot& slot) { visit(slot, true); });
   return count;
 }
 
@@ -440,7 +483,14 @@ void Account::forget() noexcept {
   slot_.store(nullptr, std::memory_order_release);
   joining_.reset();
   sweeping_.reset();
-  if (life_holder_ != ::getpid()) hold_life();  // the parent's is not ours
+  excluding_.reset();
+  if (life_holder_ == ::getpid()) return;
+  if (first_ == nullptr) {
+    hold_life();  // the parent's is not ours
+  } else {
+    life_ = first_->life_;
+    life_holder_ = first_->life_holder_;
+  }
 }
 
 }  // namespace hami::vgpu

@@ -28,6 +28,10 @@ class Account {
   // Maps the page at `path` from byte `offset` on. False, with a log line, when it is no usable page.
   bool open(const char* path, std::uint64_t offset) noexcept;
 
+  // Uses the page that `first` opened, for another copy of this library in the same process: a slot of its
+  // own, everything that the kernel knows of a process together. False when that is not possible.
+  bool share(const Account& first) noexcept;
+
   // Takes `bytes` on the container's device `device` when the container then holds no more than `limit` bytes
   // (0: no limit). Gives back what dead processes held before it refuses. Lock-free unless it refuses.
   //
@@ -77,11 +81,12 @@ class Account {
   // What the host calls this process; 0 while nobody knows.
   std::uint32_t own_host_pid() const noexcept {
     const abi::UsageSlot* mine = slot_.load(std::memory_order_acquire);
-    return mine == nullptr ? 0 : mine->host_pid.load(std::memory_order_relaxed);
+    const std::uint32_t known = mine == nullptr ? 0 : mine->host_pid.load(std::memory_order_relaxed);
+    return known == 0 && first_ != nullptr ? first_->own_host_pid() : known;
   }
   void tell_host_pid(std::uint32_t host_pid) noexcept;
 
-  // Between these two no other process of the container is between them. False: another one is.
+  // Between these two nobody else of the container is between them. False: somebody is.
   bool try_exclusive() noexcept;
   void end_exclusive() noexcept;
 
@@ -128,6 +133,8 @@ class Account {
   void each_slot(Visit visit) const noexcept;
   std::uint32_t self() const noexcept;
   bool has_others() noexcept;
+  SpinLock& sweeping() noexcept { return first_ != nullptr ? first_->sweeping_ : sweeping_; }
+  SpinLock& excluding() noexcept { return first_ != nullptr ? first_->excluding_ : excluding_; }
 
   abi::UsagePage* page_ = nullptr;
   int fd_ = 0;               // of the page's file, while there is a page
@@ -141,6 +148,8 @@ class Account {
   std::atomic<abi::UsageSlot*> slot_{nullptr};
   SpinLock joining_;
   SpinLock sweeping_;
+  SpinLock excluding_;
+  Account* first_ = nullptr;  // whose page this is, when another one's
 };
 
 // Bytes held until somebody takes them over: given back on every path that forgets to. Made by reserve().

@@ -97,6 +97,11 @@ void Limits::follow(const std::atomic<std::uint64_t>* limits) noexcept {
   followed_ = limits;
 }
 
+void Limits::follow_as(const Limits& other) noexcept {
+  for (unsigned i = 0; i < abi::kMaxDevices; ++i) as_found_[i] = other.as_found_[i];
+  followed_ = other.followed_;
+}
+
 int Limits::find(const char* uuid) const noexcept {
   for (unsigned i = 0; i < copy_.device_count; ++i) {
     if (same_uuid(copy_.devices[i].uuid, uuid)) return static_cast<int>(i);

@@ -56,6 +56,9 @@ class Limits {
   // from what stands there now is the limit.
   void follow(const std::atomic<std::uint64_t>* limits) noexcept;
 
+  // The same as `other` follows, from where that found them.
+  void follow_as(const Limits& other) noexcept;
+
   // The container's index of the device with this UUID text; -1 when the slice does not name it.
   int find(const char* uuid) const noexcept;
 

@@ -3,11 +3,13 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "libvgpu/core/log.h"
 #include "libvgpu/core/page_file.h"
 #include "libvgpu/cuda/contexts.h"
 #include "libvgpu/cuda/overhead.h"
 #include "libvgpu/cuda/pace.h"
 #include "libvgpu/cuda/stock.h"
+#include "libvgpu/entry/family.h"
 
 // What pthread_atfork() of a program calls; the library function itself is not in every libc.so.6.
 extern "C" __attribute__((weak)) int __register_atfork(void (*prepare)(), void (*parent)(), void (*child)(),
@@ -32,17 +34,7 @@ std::uint64_t read_percent(const char* text) noexcept {
   return value;
 }
 
-// The child has one thread, no slot and no CUDA objects; everything else stays as it is.
-void after_fork_in_child() noexcept {
-  g_process.starting.reset();
-  g_process.account.forget();
-  g_process.records.forget();
-  g_process.physical.forget();
-  forget_contexts();
-  forget_stock();
-  forget_overhead();
-  forget_pacing();
-}
+void after_fork_in_child() noexcept { forget_in_family(forget_process); }
 
 // What HAMi's monitor shows of this container besides memory. The core limits themselves are held elsewhere.
 RegionSettings region_settings() noexcept {
@@ -86,7 +78,19 @@ bool open_alone(const char* path) noexcept {
   return true;
 }
 
+// A copy of this library in another name space opened the page.
+bool share_page(const Process& first) noexcept {
+  if (first.mode.load(std::memory_order_acquire) != Mode::on || !g_process.account.share(first.account)) {
+    log(LogLevel::error, "limits cannot be held in this name space; CUDA memory calls there fail");
+    return false;
+  }
+  g_process.region = first.region;
+  g_process.limits.follow_as(first.limits);
+  return true;
+}
+
 bool open_page(LimitSource source) noexcept {
+  if (const Process* first = first_process()) return share_page(*first);
   const char* path = look_up(kSharedCacheVariable);
   if (source != LimitSource::slice) return open_alone(path);
   if (!g_process.account.open(abi::kUsagePath, 0)) return false;
@@ -125,6 +129,17 @@ Mode find_mode() noexcept {
 }
 
 }  // namespace
+
+void forget_process() noexcept {
+  g_process.starting.reset();
+  g_process.account.forget();
+  g_process.records.forget();
+  g_process.physical.forget();
+  forget_contexts();
+  forget_stock();
+  forget_overhead();
+  forget_pacing();
+}
 
 bool update_pacing() noexcept {
   bool is_limited = false;

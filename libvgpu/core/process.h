@@ -47,6 +47,9 @@ extern constinit Process g_process;
 // Reads the limits and opens the page; at most once per process.
 Mode start() noexcept;
 
+// In the child of a fork, which has one thread, no slot and no CUDA objects.
+void forget_process() noexcept;
+
 // Decides whether launches are paced: where a core limit holds, and where neighbours want to know. A slice
 // that was rewritten while we run may ask for it. Returns the answer.
 bool update_pacing() noexcept;

@@ -32,7 +32,6 @@ struct Rest {
   std::uint64_t bytes;
 };
 constinit Rest g_rest[abi::kMaxDevices] = {};
-constinit SpinLock g_making;
 
 std::uint64_t round_up(std::uint64_t bytes, std::uint64_t unit) noexcept {
   return (bytes + unit - 1) / unit * unit;
@@ -81,17 +80,10 @@ std::uint64_t beyond_charges(unsigned device, std::uint64_t held) noexcept {
   return held > charged ? round_up(held - charged, kRecordUnit) : 0;
 }
 
-bool try_alone() noexcept {
-  if (!g_making.try_lock()) return false;
-  if (g_process.account.try_exclusive()) return true;
-  g_making.unlock();
-  return false;
-}
-
 bool become_exclusive(unsigned device) noexcept {
   constexpr int kMostRounds = 10'000;  // of 1 ms: a slow card makes a few contexts in this time
   const ErrnoGuard keep_errno;
-  for (int round = 0; !try_alone(); ++round) {
+  for (int round = 0; !g_process.account.try_exclusive(); ++round) {
     std::uint64_t bytes = 0;
     if (known_cost(device, bytes) || round == kMostRounds) return false;
     const timespec pause = {0, 1'000'000};
@@ -125,9 +117,7 @@ std::uint64_t ContextMaking::expect() noexcept {
 }
 
 ContextMaking::~ContextMaking() {
-  if (!is_exclusive_) return;
-  g_process.account.end_exclusive();
-  g_making.unlock();
+  if (is_exclusive_) g_process.account.end_exclusive();
 }
 
 bool ContextMaking::keep(CUcontext context, bool is_primary) noexcept {
@@ -225,7 +215,6 @@ void reconcile(unsigned device) noexcept {
 }
 
 void forget_overhead() noexcept {
-  g_making.reset();
   for (Rest& rest : g_rest) {
     rest.lock.reset();
     rest.looked_ms.store(0, std::memory_order_relaxed);

@@ -1,4 +1,4 @@
-// dlsym, dlvsym and dlopen. The real ones find out who asks from their return address, so RTLD_NEXT only works when we jump
+// dlsym, dlvsym, dlopen and dlmopen. The real ones find out who asks from their return address, so RTLD_NEXT only works when we jump
 // to them with the program's return address still on the stack; a call from C++ would make us the asker.
         .text
 
@@ -77,6 +77,29 @@ dlopen:
         jmp     *hami_real_dlopen(%rip)
         .cfi_endproc
         .size   dlopen, .-dlopen
+
+// void* dlmopen(Lmid_t name_space, const char* file, int flags)
+        .globl  dlmopen
+        .type   dlmopen, @function
+        .p2align 4
+dlmopen:
+        .cfi_startproc
+        endbr64
+        pushq   %rsi
+        .cfi_adjust_cfa_offset 8
+        movl    %edx, %esi
+        call    hami_name_space_to_open         // struct HamiOpening in rax:rdx
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        movabsq $0x8000000000000000, %r11       // LONG_MIN
+        cmpq    %r11, %rax
+        je      1f
+        movq    %rax, %rdi
+        jmp     *hami_real_dlmopen(%rip)
+1:      xorl    %eax, %eax
+        ret
+        .cfi_endproc
+        .size   dlmopen, .-dlmopen
 
         .section .note.GNU-stack, "", @progbits
         .section .note.gnu.property, "a"        // this file is fit for indirect branch tracking and shadow stacks

@@ -1,4 +1,4 @@
-// dlsym, dlvsym and dlopen; see dlsym_amd64.S. The program's return address stays in the link register for the jump.
+// dlsym, dlvsym, dlopen and dlmopen; see dlsym_amd64.S. The program's return address stays in the link register for the jump.
         .text
 
 // void* dlsym(void* handle, const char* symbol)
@@ -88,5 +88,36 @@ dlopen:
         br      x16
         .cfi_endproc
         .size   dlopen, .-dlopen
+
+// void* dlmopen(Lmid_t name_space, const char* file, int flags)
+        .globl  dlmopen
+        .type   dlmopen, %function
+        .p2align 4
+dlmopen:
+        .cfi_startproc
+        hint    34
+        stp     x29, x30, [sp, #-32]!
+        .cfi_def_cfa_offset 32
+        .cfi_offset 29, -32
+        .cfi_offset 30, -24
+        str     x1, [sp, #16]
+        mov     w1, w2
+        bl      hami_name_space_to_open         // struct HamiOpening in x0:x1
+        mov     w2, w1
+        ldr     x1, [sp, #16]
+        ldp     x29, x30, [sp], #32
+        .cfi_restore 29
+        .cfi_restore 30
+        .cfi_def_cfa_offset 0
+        mov     x16, #0x8000000000000000        // LONG_MIN
+        cmp     x0, x16
+        b.eq    1f
+        adrp    x16, hami_real_dlmopen
+        ldr     x16, [x16, #:lo12:hami_real_dlmopen]
+        br      x16
+1:      mov     x0, #0
+        ret
+        .cfi_endproc
+        .size   dlmopen, .-dlmopen
 
         .section .note.GNU-stack, "", %progbits

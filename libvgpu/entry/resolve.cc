@@ -9,6 +9,7 @@
 #include "libvgpu/cuda/driver.h"
 #include "libvgpu/cuda/pace.h"
 #include "libvgpu/entry/elf_symbols.h"
+#include "libvgpu/entry/family.h"
 #include "libvgpu/nvml/driver.h"
 
 extern "C" {
@@ -33,6 +34,7 @@ void find_real() noexcept {
   void* dlsym_address = find_behind_us("dlsym");
   if (dlsym_address == nullptr) std::abort();  // no C library has this library loaded and no dlsym
   __atomic_store_n(&hami_real_dlopen, find_behind_us("dlopen"), __ATOMIC_RELEASE);
+  __atomic_store_n(&hami_real_dlmopen, find_behind_us("dlmopen"), __ATOMIC_RELEASE);
   __atomic_store_n(&hami_real_dlvsym, dlvsym_address, __ATOMIC_RELEASE);
   __atomic_store_n(&hami_real_dlsym, dlsym_address, __ATOMIC_RELEASE);
 }
@@ -65,6 +67,10 @@ HamiAnswer replace(const Library& library, int index, void* address) noexcept {
   const bool is_ours = address == hook;
   if (is_ours && (!library.load() || library.entry_point(index) == nullptr))
     return missing(library.row(index).symbol);
+  if (!is_ours && LoadedObject::at(address).path() == nullptr) {
+    const HamiAnswer answer = ask_family(library.row(index).symbol, address);
+    if (answer.decided != 0) return answer;
+  }
   if (!is_ours && !library.load_from(address, index)) return kUndecided;
   if (mode() == Mode::off || is_idle_launch(library.row(index).symbol))
     return HamiAnswer{library.entry_point(index), 1};
@@ -86,9 +92,11 @@ struct LoaderFunction {
   void* const* real;
   void* ours;
 };
-const LoaderFunction kLoaderFunctions[] = {{"dlsym", &hami_real_dlsym, reinterpret_cast<void*>(&::dlsym)},
-                                           {"dlvsym", &hami_real_dlvsym, reinterpret_cast<void*>(&::dlvsym)},
-                                           {"dlopen", &hami_real_dlopen, reinterpret_cast<void*>(&::dlopen)}};
+const LoaderFunction kLoaderFunctions[] = {
+    {"dlsym", &hami_real_dlsym, reinterpret_cast<void*>(&::dlsym)},
+    {"dlvsym", &hami_real_dlvsym, reinterpret_cast<void*>(&::dlvsym)},
+    {"dlopen", &hami_real_dlopen, reinterpret_cast<void*>(&::dlopen)},
+    {"dlmopen", &hami_real_dlmopen, reinterpret_cast<void*>(&::dlmopen)}};
 
 // The one that `symbol` names; null for every other name.
 const LoaderFunction* find_loader_function(const char* symbol) noexcept {
@@ -128,6 +136,12 @@ void prepare() noexcept {
 }
 
 }  // namespace
+
+HamiAnswer replace_found(const char* symbol, void* address) noexcept {
+  const Library* library = nullptr;
+  const int index = replaced_row(symbol, library);
+  return index < 0 ? kUndecided : replace(*library, index, address);
+}
 
 void* real_dlopen(const char* path, int flags) noexcept {
   using Dlopen = void* (*)(const char*, int);

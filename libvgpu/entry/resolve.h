@@ -1,7 +1,7 @@
 // Symbol look-up by the program: which of its questions get one of our functions as the answer.
 #pragma once
 
-// Shared with the assembly entry of dlsym, dlvsym and dlopen.
+// Shared with the assembly entry of dlsym, dlvsym, dlopen and dlmopen.
 extern "C" {
 
 // Returned in two registers. Not decided: the entry jumps to the real function, which then sees the program
@@ -19,10 +19,19 @@ HamiAnswer hami_find_hook_versioned(void* handle, const char* symbol, const char
 // The flags to open an object with: where limits hold, its calls of the driver must find us first.
 int hami_flags_to_open(int flags) noexcept;
 
+// Where and how to open an object. A new name space is one in which a copy of this library lies already;
+// LONG_MIN when there is none: then nothing may be opened.
+struct HamiOpening {
+  long name_space;
+  long flags;
+};
+HamiOpening hami_name_space_to_open(long name_space, int flags) noexcept;
+
 // The functions behind ours in the order of loaded objects; found by the first question.
 extern void* hami_real_dlsym;
 extern void* hami_real_dlvsym;
 extern void* hami_real_dlopen;
+extern void* hami_real_dlmopen;
 }
 
 namespace hami::vgpu {
@@ -36,5 +45,9 @@ bool real_dladdr(const void* address, const char** path) noexcept;
 
 // The real dlsym. Not for RTLD_NEXT, whose answer depends on who calls.
 void* real_dlsym(void* handle, const char* symbol) noexcept;
+
+// What a program gets for `symbol`, which the loader found at `address`; not decided when it is none of our
+// business.
+HamiAnswer replace_found(const char* symbol, void* address) noexcept;
 
 }  // namespace hami::vgpu
