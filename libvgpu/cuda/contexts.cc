@@ -22,8 +22,8 @@ struct Place {
 constinit Place g_places[kPlaces] = {};
 constinit SpinLock g_changing;
 
-// An address that no context has.
-CUcontext retired_mark() noexcept { return reinterpret_cast<CUcontext>(&g_places); }
+// An address that no context and no place has.
+CUcontext retired_mark() noexcept { return reinterpret_cast<CUcontext>(&g_changing); }
 
 unsigned home(CUcontext context) noexcept {
   return static_cast<unsigned>((reinterpret_cast<std::uintptr_t>(context) * 0x9e3779b97f4a7c15ULL) >> 40U) %
@@ -107,6 +107,15 @@ Current current() noexcept {
 unsigned note_context(CUcontext context, CUdevice primary_ordinal) noexcept {
   bool is_new = false;
   return add(context, primary_ordinal + 1, is_new);
+}
+
+// The place stays taken under a name that no context has: its number is on the objects.
+void end_alias(CUcontext alias) noexcept {
+  const LockGuard guard(g_changing);
+  const unsigned number = alias != nullptr ? find(alias) : 0;
+  if (number == 0) return;
+  Place& place = g_places[number - 1];
+  place.context.store(reinterpret_cast<CUcontext>(&place), std::memory_order_release);
 }
 
 template <typename Wanted>

@@ -16,6 +16,10 @@ unsigned current_context() noexcept;
 // -1 when the program made it.
 unsigned note_context(CUcontext context, CUdevice primary_ordinal) noexcept;
 
+// `alias` was another name of a primary context and ends. What was made under it stays until the primary
+// context ends; its address may be another context's from now on.
+void end_alias(CUcontext alias) noexcept;
+
 // The calling thread's current context, by one question to the driver in a process with one device. Two
 // words, so that it is returned in registers: every allocation asks.
 struct Current {
@@ -41,7 +45,7 @@ class Ending {
   void done(bool is_gone) noexcept;
 
  private:
-  static constexpr unsigned kMax = 8;  // numbers that one context may have got in unusual ways
+  static constexpr unsigned kMax = 64;  // numbers that one context may have got, by its aliases for one
   struct Retired {
     unsigned number;
     CUcontext context;
@@ -50,7 +54,7 @@ class Ending {
   template <typename Wanted>
   void retire(Wanted wanted) noexcept;
 
-  Retired retired_[kMax] = {};
+  Retired retired_[kMax];  // the first `count_`
   unsigned count_ = 0;
 };
 

@@ -87,6 +87,15 @@ int device_index(CUdevice ordinal) noexcept {
   return index;
 }
 
+CUdevice ordinal_of(unsigned index) noexcept {
+  int count = 0;
+  if (driver<&CudaDriver::cuDeviceGetCount>(&count) != CUDA_SUCCESS) return -1;
+  for (CUdevice ordinal = 0; ordinal < count; ++ordinal) {
+    if (device_index(ordinal) == static_cast<int>(index)) return ordinal;
+  }
+  return -1;
+}
+
 int current_device_index(CUresult& status) noexcept {
   CUdevice ordinal = -1;
   status = driver<&CudaDriver::cuCtxGetDevice>(&ordinal);

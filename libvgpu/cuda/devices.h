@@ -19,8 +19,11 @@ void uuid_to_text(const CUuuid& uuid, char (&text)[kUuidText]) noexcept;
 // given.
 int device_index(CUdevice ordinal) noexcept;
 
-// The same for the device of the calling thread's current context; -1 also when there is none, and then
-// `status` is the driver's answer.
+// The lowest CUDA device that is the container's device `index`; -1 when there is none.
+CUdevice ordinal_of(unsigned index) noexcept;
+
+// The container's index of the device of the calling thread's current context; -1 also when there is none,
+// and then `status` is the driver's answer.
 int current_device_index(CUresult& status) noexcept;
 
 // Index + 1 of the process's only device; 0: not known yet, below 0: there are several.

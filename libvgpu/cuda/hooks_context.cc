@@ -108,32 +108,56 @@ HAMI_EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext* ctx, CUdevice dev) {
   return make(ctx, dev, true, call, [=](CUcontext) { release_once(dev); });
 }
 
-// It lives in the device's primary context and costs little; how much only NVML tells.
+// It costs little beside the primary context, which it makes when there is none; how much only NVML tells.
 HAMI_EXPORT CUresult cuGreenCtxCreate(CUgreenCtx* ctx, CUdevResourceDesc desc, CUdevice dev, unsigned flags) {
   const auto call = [=] { return driver<&CudaDriver::cuGreenCtxCreate>(ctx, desc, dev, flags); };
   const int device = mode() == Mode::on && ctx != nullptr ? device_index(dev) : -1;
   if (device < 0) return call();
+  CUcontext primary = nullptr;
+  const CUresult is_there = cuDevicePrimaryCtxRetain(&primary, dev);
+  if (is_there != CUDA_SUCCESS) return is_there;
   const Growth growth(static_cast<unsigned>(device));
-  const CUresult status = call();
-  if (status != CUDA_SUCCESS) return status;
-  Reservation reservation = reserve(static_cast<unsigned>(device), growth.bytes());
-  if (reservation && keep(Space::context, reinterpret_cast<std::uintptr_t>(*ctx), 0, reservation)) {
-    return CUDA_SUCCESS;
+  CUresult status = call();
+  if (status == CUDA_SUCCESS) {
+    Reservation reservation = reserve(static_cast<unsigned>(device), growth.bytes());
+    if (!reservation || !keep(Space::context, reinterpret_cast<std::uintptr_t>(*ctx), 0, reservation)) {
+      driver<&CudaDriver::cuGreenCtxDestroy>(*ctx);
+      *ctx = nullptr;
+      status = CUDA_ERROR_OUT_OF_MEMORY;
+    }
   }
-  driver<&CudaDriver::cuGreenCtxDestroy>(*ctx);
-  *ctx = nullptr;
-  return CUDA_ERROR_OUT_OF_MEMORY;
+  release_primary(dev, [=] { return release_once(dev); });
+  return status;
 }
 
+// The primary context may end with it.
 HAMI_EXPORT CUresult cuGreenCtxDestroy(CUgreenCtx ctx) {
-  return release(Space::context, reinterpret_cast<std::uintptr_t>(ctx),
-                 [=] { return driver<&CudaDriver::cuGreenCtxDestroy>(ctx); });
+  const auto call = [=] { return driver<&CudaDriver::cuGreenCtxDestroy>(ctx); };
+  if (mode() != Mode::on) return call();
+  const auto name = reinterpret_cast<std::uintptr_t>(ctx);
+  const std::optional<Record> record = g_process.records.take(Space::context, name);
+  CUcontext alias = nullptr;
+  if (!record || driver<&CudaDriver::cuCtxFromGreenCtx>(&alias, ctx) != CUDA_SUCCESS) alias = nullptr;
+  const CUdevice ordinal = record ? ordinal_of(record->device) : -1;
+  if (ordinal < 0) return call();
+  const CUresult status = release_primary(ordinal, call);
+  if (status == CUDA_SUCCESS) {
+    end_alias(alias);
+    give_back(*record);
+  } else {
+    put_back(Space::context, name, *record);
+  }
+  return status;
 }
 
-// Another name for a green context, which is charged.
+// Another name for a green context, which is charged. What is made under it belongs to the primary context.
 HAMI_EXPORT CUresult cuCtxFromGreenCtx(CUcontext* context, CUgreenCtx ctx) {
   const CUresult status = driver<&CudaDriver::cuCtxFromGreenCtx>(context, ctx);
-  if (status == CUDA_SUCCESS && mode() == Mode::on) note_context(*context, -1);
+  if (status != CUDA_SUCCESS || mode() != Mode::on) return status;
+  const auto name = reinterpret_cast<std::uintptr_t>(ctx);
+  const std::optional<Record> record = g_process.records.take(Space::context, name);
+  note_context(*context, record ? ordinal_of(record->device) : -1);
+  if (record) put_back(Space::context, name, *record);
   return status;
 }
 

@@ -113,7 +113,46 @@ void green() {
   cuda.cuCtxSetCurrent(context);
   step("primary", CUDA_SUCCESS);
   step("green", cuda.cuGreenCtxCreate(&made, nullptr, device, 1));
+  CUcontext alias = nullptr;
+  step("name", cuda.cuCtxFromGreenCtx(&alias, made));
+  cuda.cuCtxSetCurrent(alias);
+  CUdeviceptr pointer = 0;
+  step("alloc in it", cuda.cuMemAlloc_v2(&pointer, 64 * kMiB));
+  CUgreenCtx more = nullptr;
+  step("another", cuda.cuGreenCtxCreate(&more, nullptr, device, 1));
+  cuda.cuCtxSetCurrent(context);
   step("destroyed", cuda.cuGreenCtxDestroy(made));
+  step("destroyed again", cuda.cuGreenCtxDestroy(made));
+  step("free", cuda.cuMemFree_v2(pointer));
+  step("other destroyed", cuda.cuGreenCtxDestroy(more));
+}
+
+// A green context makes the primary one, and takes it along.
+void green_alone() {
+  CUcontext own = nullptr;
+  CUcontext alias = nullptr;
+  CUcontext primary = nullptr;
+  CUgreenCtx made = nullptr;
+  CUdeviceptr pointer = 0;
+  cuda.cuCtxCreate_v2(&own, 0, device);
+  step("another context", CUDA_SUCCESS);
+  step("green", cuda.cuGreenCtxCreate(&made, nullptr, device, 1));
+  cuda.cuCtxFromGreenCtx(&alias, made);
+  cuda.cuCtxSetCurrent(alias);
+  step("alloc in it", cuda.cuMemAlloc_v2(&pointer, 64 * kMiB));
+  cuda.cuCtxSetCurrent(own);
+  step("destroyed", cuda.cuGreenCtxDestroy(made));
+  cuda.cuDevicePrimaryCtxRetain(&primary, device);
+  cuda.cuCtxSetCurrent(primary);
+  step("primary", CUDA_SUCCESS);
+  step("green again", cuda.cuGreenCtxCreate(&made, nullptr, device, 1));
+  cuda.cuCtxFromGreenCtx(&alias, made);
+  cuda.cuCtxSetCurrent(alias);
+  step("alloc in that", cuda.cuMemAlloc_v2(&pointer, 64 * kMiB));
+  cuda.cuCtxSetCurrent(own);
+  cuda.cuDevicePrimaryCtxRelease_v2(device);
+  step("released", CUDA_SUCCESS);
+  step("destroyed for good", cuda.cuGreenCtxDestroy(made));
 }
 
 void limits() {
@@ -204,9 +243,16 @@ struct Scenario {
   const char* name;
   void (*run)();
 };
-constexpr Scenario kScenarios[] = {{"created", created}, {"primary", primary}, {"adopted", adopted},
-                                   {"green", green},     {"limits", limits},   {"modules", modules},
-                                   {"late", late},       {"small", small},     {"full", full}};
+constexpr Scenario kScenarios[] = {{"created", created},
+                                   {"primary", primary},
+                                   {"adopted", adopted},
+                                   {"green", green},
+                                   {"green_alone", green_alone},
+                                   {"limits", limits},
+                                   {"modules", modules},
+                                   {"late", late},
+                                   {"small", small},
+                                   {"full", full}};
 
 }  // namespace
 

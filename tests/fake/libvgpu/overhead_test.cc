@@ -78,8 +78,8 @@ TEST_P(Overhead, IsChargedAsTheCardLosesIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Overhead,
-                         ::testing::Values("created", "primary", "green", "limits", "modules", "late",
-                                           "small", "full"),
+                         ::testing::Values("created", "primary", "green", "green_alone", "limits", "modules",
+                                           "late", "small", "full"),
                          [](const auto& scenario) { return std::string(scenario.param); });
 
 TEST_F(OverheadStatus, IsOutOfMemoryForWhatDoesNotFit) {

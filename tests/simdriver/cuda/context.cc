@@ -63,7 +63,7 @@ CUresult create_current(CUcontext* out, unsigned flags, CUdevice device) {
 
 CUresult destroy_handle(CUcontext handle) {
   Context* context = find_context(handle);
-  if (context == nullptr || context->primary) return CUDA_ERROR_INVALID_CONTEXT;
+  if (context == nullptr || context->primary || context->behind != nullptr) return CUDA_ERROR_INVALID_CONTEXT;
   if (!context->alive) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
   destroy_context(*context);
   remove_from_stack(context);
@@ -126,8 +126,11 @@ Context* find_context(CUcontext handle) {
 
 CUresult current_context(Context*& out) {
   if (stack.depth == 0) return CUDA_ERROR_INVALID_CONTEXT;
-  out = stack.entries[stack.depth - 1];
-  return __atomic_load_n(&out->alive, __ATOMIC_ACQUIRE) ? CUDA_SUCCESS : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+  Context* top = stack.entries[stack.depth - 1];
+  out = top->behind != nullptr ? top->behind : top;
+  const bool is_alive =
+      __atomic_load_n(&top->alive, __ATOMIC_ACQUIRE) && __atomic_load_n(&out->alive, __ATOMIC_ACQUIRE);
+  return is_alive ? CUDA_SUCCESS : CUDA_ERROR_CONTEXT_IS_DESTROYED;
 }
 
 Context* make_context(CUdevice device, unsigned flags) {

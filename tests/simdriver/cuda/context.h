@@ -32,6 +32,7 @@ struct Context {
   Stream* default_stream;           // the legacy one; made when first used
   std::uint64_t blocking_ready_ns;  // when the streams that the legacy default stream waits for are done
   std::uint64_t last_work_ns;       // when everything given to this context is done
+  Context* behind;                  // of a green context: the primary one, which owns what is made in it
   Context* next;
 };
 
@@ -48,6 +49,10 @@ CUresult activate(Context& context);
 
 // Makes one and takes its memory from the card.
 CUresult create_context(CUdevice device, unsigned flags, Context*& out);
+
+// The device's primary context, with one user more or less; it ends with the last.
+CUresult retain_primary(CUdevice device, Context*& out);
+CUresult release_primary(CUdevice device);
 
 // Ends it: its memory goes back with everything allocated in it.
 void destroy_context(Context& context);

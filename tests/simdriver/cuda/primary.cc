@@ -18,25 +18,6 @@ Context* primary_of(CUdevice device) {
   return primary;
 }
 
-CUresult retain_primary(CUcontext* out, CUdevice device) {
-  const SpinGuard guard(primary_lock);
-  Context* primary = primary_of(device);
-  if (primary == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
-  if (!primary->alive) SIM_TRY(activate(*primary));
-  ++primary->references;
-  *out = handle_of(primary);
-  return CUDA_SUCCESS;
-}
-
-CUresult release_primary(CUdevice device) {
-  if (!is_device(device)) return CUDA_ERROR_INVALID_DEVICE;
-  const SpinGuard guard(primary_lock);
-  Context* primary = primary_of(device);
-  if (primary == nullptr || primary->references == 0) return CUDA_ERROR_INVALID_CONTEXT;
-  if (--primary->references == 0 && primary->alive) destroy_context(*primary);
-  return CUDA_SUCCESS;
-}
-
 CUresult reset_primary(CUdevice device) {
   if (!is_device(device)) return CUDA_ERROR_INVALID_DEVICE;
   const SpinGuard guard(primary_lock);
@@ -54,6 +35,26 @@ CUresult set_primary_flags(CUdevice device, unsigned flags) {
 }
 
 }  // namespace
+
+CUresult retain_primary(CUdevice device, Context*& out) {
+  const SpinGuard guard(primary_lock);
+  Context* primary = primary_of(device);
+  if (primary == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (!primary->alive) SIM_TRY(activate(*primary));
+  ++primary->references;
+  out = primary;
+  return CUDA_SUCCESS;
+}
+
+CUresult release_primary(CUdevice device) {
+  if (!is_device(device)) return CUDA_ERROR_INVALID_DEVICE;
+  const SpinGuard guard(primary_lock);
+  Context* primary = primary_of(device);
+  if (primary == nullptr || primary->references == 0) return CUDA_ERROR_INVALID_CONTEXT;
+  if (--primary->references == 0 && primary->alive) destroy_context(*primary);
+  return CUDA_SUCCESS;
+}
+
 }  // namespace hami::sim
 
 using namespace hami::sim;
@@ -64,7 +65,10 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* ctx, CUdevice dev) {
   SIM_ENTER(cuDevicePrimaryCtxRetain);
   if (ctx == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (!is_device(dev)) return CUDA_ERROR_INVALID_DEVICE;
-  return retain_primary(ctx, dev);
+  Context* primary = nullptr;
+  SIM_TRY(retain_primary(dev, primary));
+  *ctx = handle_of(primary);
+  return CUDA_SUCCESS;
 }
 
 CUresult cuDevicePrimaryCtxRelease(CUdevice dev) {
