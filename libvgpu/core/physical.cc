@@ -51,6 +51,13 @@ PhysicalMemory::Freed PhysicalMemory::drop_if_dead(std::uint32_t index) noexcept
   Piece& piece = pieces_[index];
   if (piece.references != 0 || piece.mappings != 0) return {};
   const Freed freed{piece.device, piece.keeps == 0 ? piece.bytes : 0};
+  for (std::uint32_t i = 0; i < binding_count_; ++i) {
+    if (bindings_[i].object != index || bindings_[i].ending == kOrphan) continue;
+    // An object that others know lives on, and what is bound to it.
+    if (piece.keeps != 0) ++pieces_[bindings_[i].piece].keeps;
+    bindings_[i].ending = kOrphan;
+    has_orphans_.store(true, std::memory_order_relaxed);
+  }
   piece.next_free = first_free_;
   first_free_ = index + 1;
   return freed;
@@ -183,6 +190,79 @@ void PhysicalMemory::restore_unmap(const Pending& pending) noexcept {
     mappings_.put(pending.items_[i].name, pending.items_[i].word);
 }
 
+bool PhysicalMemory::add_binding(const Binding& binding) noexcept {
+  if (binding_count_ == binding_capacity_) {
+    const std::uint32_t capacity = binding_capacity_ == 0 ? 100 : binding_capacity_ * 2;
+    void* memory = ::mmap(nullptr, capacity * sizeof(Binding), PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return false;
+    if (bindings_ != nullptr) {
+      std::memcpy(memory, bindings_, binding_count_ * sizeof(Binding));
+      ::munmap(bindings_, binding_capacity_ * sizeof(Binding));
+    }
+    bindings_ = static_cast<Binding*>(memory);
+    binding_capacity_ = capacity;
+  }
+  bindings_[binding_count_++] = binding;
+  return true;
+}
+
+// A binding counts as a mapping of its piece.
+std::uint64_t PhysicalMemory::begin_bind(std::uint64_t object, std::uint64_t offset, std::uint64_t size,
+                                         std::uint64_t handle, std::uint64_t address) noexcept {
+  const LockGuard guard(lock_);
+  const Piece* to = named(object);
+  Piece* piece = handle != 0 ? named(handle) : mapped(address);
+  if (piece == nullptr) return 0;
+  Binding binding = {.offset = offset, .size = size, .ending = ++last_number_};
+  binding.piece = static_cast<std::uint32_t>(piece - pieces_);
+  if (to != nullptr) binding.object = static_cast<std::uint32_t>(to - pieces_);
+  if (to == nullptr || !add_binding(binding)) {
+    ++piece->keeps;
+    return 0;
+  }
+  ++piece->mappings;
+  return binding.ending;
+}
+
+std::uint64_t PhysicalMemory::begin_unbind(std::uint64_t object, unsigned device, std::uint64_t offset,
+                                           std::uint64_t size) noexcept {
+  const LockGuard guard(lock_);
+  const Piece* from = named(object);
+  const std::uint64_t number = ++last_number_;
+  for (std::uint32_t i = 0; from != nullptr && i < binding_count_; ++i) {
+    Binding& binding = bindings_[i];
+    const bool is_within =
+        binding.offset >= offset && binding.size <= size && binding.offset - offset <= size - binding.size;
+    if (&pieces_[binding.object] == from && binding.ending == 0 && is_within &&
+        pieces_[binding.piece].device == device) {
+      binding.ending = number;
+    }
+  }
+  return number;
+}
+
+void PhysicalMemory::keep_bound(std::uint64_t number) noexcept {
+  const LockGuard guard(lock_);
+  for (std::uint32_t i = 0; i < binding_count_; ++i) {
+    if (bindings_[i].ending == number) bindings_[i].ending = 0;
+  }
+}
+
+bool PhysicalMemory::take_ended(std::uint64_t number, Freed& freed) noexcept {
+  const LockGuard guard(lock_);
+  for (std::uint32_t i = 0; i < binding_count_; ++i) {
+    if (bindings_[i].ending != number) continue;
+    const std::uint32_t piece = bindings_[i].piece;
+    bindings_[i] = bindings_[--binding_count_];
+    --pieces_[piece].mappings;
+    freed = drop_if_dead(piece);
+    return true;
+  }
+  if (number == kOrphan) has_orphans_.store(false, std::memory_order_relaxed);
+  return false;
+}
+
 PhysicalMemory::Pending::~Pending() {
   if (items_ != first_) ::munmap(items_, capacity_ * sizeof(Item));
 }
@@ -210,6 +290,10 @@ void PhysicalMemory::forget() noexcept {
   pieces_ = nullptr;
   piece_capacity_ = piece_count_ = first_free_ = 0;
   longest_ = 0;
+  if (bindings_ != nullptr) ::munmap(bindings_, binding_capacity_ * sizeof(Binding));
+  bindings_ = nullptr;
+  binding_capacity_ = binding_count_ = 0;
+  has_orphans_.store(false, std::memory_order_relaxed);
 }
 
 }  // namespace hami::vgpu

@@ -2,6 +2,7 @@
 // its last mapping is removed, in whatever order.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -73,6 +74,40 @@ class PhysicalMemory {
   // The driver said no.
   void restore_unmap(const Pending& pending) noexcept;
 
+  // Multicast objects are pieces without bytes of their own; what is bound to one lives without its handle
+  // until it is unbound or the object is gone.
+  struct Binding {
+    std::uint64_t offset = 0;  // in the object
+    std::uint64_t size = 0;
+    std::uint32_t object = 0;  // a piece
+    std::uint32_t piece = 0;
+    std::uint64_t ending = 0;  // the number of the unbinding under way; 0: none
+  };
+  // The piece that `handle` names, or else whose mapping has `address`, is about to be bound to `object`.
+  // Returns a number for keep_bound() or, when the driver said no, end_unbind(). 0 when the object is
+  // unknown: then the piece is kept as by keep().
+  std::uint64_t begin_bind(std::uint64_t object, std::uint64_t offset, std::uint64_t size,
+                           std::uint64_t handle, std::uint64_t address) noexcept;
+
+  // What is bound to `object` within [offset, offset + size) on `device` is about to be unbound. Returns a
+  // number for end_unbind() or, when the driver said no, keep_bound().
+  std::uint64_t begin_unbind(std::uint64_t object, unsigned device, std::uint64_t offset,
+                             std::uint64_t size) noexcept;
+  void keep_bound(std::uint64_t number) noexcept;
+  // It is no longer bound: calls visit(Freed) for what came free.
+  template <typename Visit>
+  void end_unbind(std::uint64_t number, Visit visit) noexcept {
+    Freed freed;
+    while (take_ended(number, freed)) {
+      if (freed.bytes != 0) visit(freed);
+    }
+  }
+  // The same for what was bound to objects that are gone. After end_release() and end_unmap().
+  template <typename Visit>
+  void end_orphans(Visit visit) noexcept {
+    if (has_orphans_) end_unbind(kOrphan, visit);
+  }
+
   // The piece that `handle` names, or whose mapping has `address`, may live on where nobody here sees it: its
   // bytes are not told when its last reference and mapping go. Pieces that we do not know are none of our
   // business.
@@ -96,6 +131,10 @@ class PhysicalMemory {
     std::uint32_t next_free;  // index + 1
   };
 
+  static constexpr std::uint64_t kOrphan = ~std::uint64_t{0};
+
+  bool take_ended(std::uint64_t number, Freed& freed) noexcept;
+  bool add_binding(const Binding& binding) noexcept;
   Piece* named(std::uint64_t handle) noexcept;
   Piece* mapped(std::uint64_t address) noexcept;  // `address` may be anywhere in the mapping
   bool new_piece(std::uint32_t& index) noexcept;
@@ -111,6 +150,11 @@ class PhysicalMemory {
   std::uint32_t piece_capacity_ = 0;
   std::uint32_t piece_count_ = 0;
   std::uint32_t first_free_ = 0;  // index + 1
+  Binding* bindings_ = nullptr;   // few: a program binds each card's part of an object once
+  std::uint32_t binding_capacity_ = 0;
+  std::uint32_t binding_count_ = 0;
+  std::uint64_t last_number_ = 0;
+  std::atomic<bool> has_orphans_{false};
 };
 
 }  // namespace hami::vgpu

@@ -36,7 +36,7 @@ CUresult adopt(CUresult status, const CUmemGenericAllocationHandle* handle) noex
 }
 
 // A call after which the memory may live on where this process cannot see it: behind a descriptor that was
-// passed to others, or in a multicast object. Its charge stays until the process ends. Noted before the call,
+// passed to others. Its charge stays until the process ends. Noted before the call,
 // because another thread may release the handle the moment the driver is done.
 template <typename Call>
 CUresult share_handle(CUmemGenericAllocationHandle handle, Call call) noexcept {
@@ -44,6 +44,17 @@ CUresult share_handle(CUmemGenericAllocationHandle handle, Call call) noexcept {
   g_process.physical.keep(handle);
   const CUresult status = call();
   if (status != CUDA_SUCCESS) g_process.physical.undo_keep(handle);
+  return status;
+}
+
+// The driver bound a piece to a multicast object, or refused to.
+CUresult end_bind(std::uint64_t number, CUresult status) noexcept {
+  if (number == 0) return status;
+  if (status == CUDA_SUCCESS) {
+    g_process.physical.keep_bound(number);
+  } else {
+    g_process.physical.end_unbind(number, refund);
+  }
   return status;
 }
 
@@ -90,6 +101,7 @@ HAMI_EXPORT CUresult cuMemRelease(CUmemGenericAllocationHandle handle) {
   const CUresult status = driver<&CudaDriver::cuMemRelease>(handle);
   if (status == CUDA_SUCCESS) {
     refund(g_process.physical.end_release(pending));
+    g_process.physical.end_orphans(refund);
   } else {
     g_process.physical.restore_release(pending);
   }
@@ -106,7 +118,11 @@ HAMI_EXPORT CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle* h
 
 HAMI_EXPORT CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle* handle, void* os_handle,
                                                     CUmemAllocationHandleType handle_type) {
-  return adopt(driver<&CudaDriver::cuMemImportFromShareableHandle>(handle, os_handle, handle_type), handle);
+  const CUresult status =
+      adopt(driver<&CudaDriver::cuMemImportFromShareableHandle>(handle, os_handle, handle_type), handle);
+  // A multicast object of others keeps what we bind to it, also without us.
+  if (status == CUDA_SUCCESS && mode() == Mode::on) g_process.physical.keep(*handle);
+  return status;
 }
 
 HAMI_EXPORT CUresult cuMemMap(CUdeviceptr ptr, std::size_t size, std::size_t offset,
@@ -125,6 +141,7 @@ HAMI_EXPORT CUresult cuMemUnmap(CUdeviceptr ptr, std::size_t size) {
   if (g_process.physical.begin_unmap(ptr, size, pending)) status = driver<&CudaDriver::cuMemUnmap>(ptr, size);
   if (status == CUDA_SUCCESS) {
     g_process.physical.end_unmap(pending, refund);
+    g_process.physical.end_orphans(refund);
   } else {
     g_process.physical.restore_unmap(pending);
   }
@@ -139,12 +156,22 @@ HAMI_EXPORT CUresult cuMemExportToShareableHandle(void* shareable_handle, CUmemG
   });
 }
 
+HAMI_EXPORT CUresult cuMulticastCreate(CUmemGenericAllocationHandle* mc_handle,
+                                       const CUmulticastObjectProp* prop) {
+  return adopt(driver<&CudaDriver::cuMulticastCreate>(mc_handle, prop), mc_handle);
+}
+
 HAMI_EXPORT CUresult cuMulticastBindMem(CUmemGenericAllocationHandle mc_handle, std::size_t mc_offset,
                                         CUmemGenericAllocationHandle mem_handle, std::size_t mem_offset,
                                         std::size_t size, std::uint64_t flags) {
-  return share_handle(mem_handle, [=] {
+  const auto call = [=] {
     return driver<&CudaDriver::cuMulticastBindMem>(mc_handle, mc_offset, mem_handle, mem_offset, size, flags);
-  });
+  };
+  if (mode() != Mode::on) return call();
+  const std::uint64_t number = g_process.physical.begin_bind(mc_handle, mc_offset, size, mem_handle, 0);
+  const CUresult status = end_bind(number, call());
+  if (status != CUDA_SUCCESS && number == 0) g_process.physical.undo_keep(mem_handle);
+  return status;
 }
 
 HAMI_EXPORT CUresult cuMulticastBindAddr(CUmemGenericAllocationHandle mc_handle, std::size_t mc_offset,
@@ -153,9 +180,26 @@ HAMI_EXPORT CUresult cuMulticastBindAddr(CUmemGenericAllocationHandle mc_handle,
     return driver<&CudaDriver::cuMulticastBindAddr>(mc_handle, mc_offset, memptr, size, flags);
   };
   if (mode() != Mode::on) return call();
-  g_process.physical.keep_at(memptr);
+  const std::uint64_t number = g_process.physical.begin_bind(mc_handle, mc_offset, size, 0, memptr);
+  const CUresult status = end_bind(number, call());
+  if (status != CUDA_SUCCESS && number == 0) g_process.physical.undo_keep_at(memptr);
+  return status;
+}
+
+HAMI_EXPORT CUresult cuMulticastUnbind(CUmemGenericAllocationHandle mc_handle, CUdevice dev,
+                                       std::size_t mc_offset, std::size_t size) {
+  const auto call = [=] { return driver<&CudaDriver::cuMulticastUnbind>(mc_handle, dev, mc_offset, size); };
+  const int device = mode() == Mode::on ? device_index(dev) : -1;
+  if (device < 0) return call();
+  PhysicalMemory& physical = g_process.physical;
+  const std::uint64_t number =
+      physical.begin_unbind(mc_handle, static_cast<unsigned>(device), mc_offset, size);
   const CUresult status = call();
-  if (status != CUDA_SUCCESS) g_process.physical.undo_keep_at(memptr);
+  if (status == CUDA_SUCCESS) {
+    physical.end_unbind(number, refund);
+  } else {
+    physical.keep_bound(number);
+  }
   return status;
 }
 

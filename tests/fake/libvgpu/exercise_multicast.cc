@@ -77,12 +77,33 @@ void not_bound() {
   step("release the object", cuda.cuMemRelease(object));
 }
 
+// What is bound lives until it is unbound, or until the object is gone, whichever way that goes.
+void unbound_again() {
+  create();
+  const CUmemGenericAllocationHandle object = make_object(600 * kMiB);
+  step("add", cuda.cuMulticastAddDevice(object, device));
+  const CUmemGenericAllocationHandle first = make_memory(300 * kMiB);
+  const CUmemGenericAllocationHandle second = make_memory(300 * kMiB);
+  step("bind first", cuda.cuMulticastBindMem(object, 0, first, 0, 300 * kMiB, 0));
+  step("bind second", cuda.cuMulticastBindMem(object, 300 * kMiB, second, 0, 300 * kMiB, 0));
+  step("release first", cuda.cuMemRelease(first));
+  step("unbind nothing", cuda.cuMulticastUnbind(object, device, 2 * kMiB, 2 * kMiB));
+  step("unbind first", cuda.cuMulticastUnbind(object, device, 0, 300 * kMiB));
+  step("unbind second", cuda.cuMulticastUnbind(object, device, 300 * kMiB, 300 * kMiB));
+  step("bind again", cuda.cuMulticastBindMem(object, 0, second, 0, 300 * kMiB, 0));
+  step("release second", cuda.cuMemRelease(second));
+  CUdeviceptr address = 0;
+  step("reserve", cuda.cuMemAddressReserve(&address, 600 * kMiB, 0, 0, 0));
+  step("map object", cuda.cuMemMap(address, 600 * kMiB, 0, object, 0));
+  step("release object", cuda.cuMemRelease(object));
+  step("unmap object", cuda.cuMemUnmap(address, 600 * kMiB));
+}
+
 }  // namespace
 
-const Scenario kMulticastScenarios[] = {{"multicast-handle", bound_by_handle},
-                                        {"multicast-address", bound_by_address},
-                                        {"multicast-object", object_alone},
-                                        {"multicast-unbound", not_bound},
-                                        {nullptr, nullptr}};
+const Scenario kMulticastScenarios[] = {
+    {"multicast-handle", bound_by_handle}, {"multicast-address", bound_by_address},
+    {"multicast-object", object_alone},    {"multicast-unbound", not_bound},
+    {"multicast-unbind", unbound_again},   {nullptr, nullptr}};
 
 }  // namespace hami::exercise

@@ -1,5 +1,5 @@
-// Memory that is bound to a multicast object lives without its handle, and stays charged. The limit is 1000
-// MiB.
+// Memory that is bound to a multicast object lives without its handle, and stays charged until it is unbound.
+// The limit is 1000 MiB.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -69,6 +69,26 @@ TEST_F(Multicast, LeavesAloneWhatCouldNotBeBound) {
             "unbind what is not bound: 1, free 400 MiB\n"
             "release: 0, free 1000 MiB\n"
             "release the object: 0, free 1000 MiB\n");
+}
+
+TEST_F(Multicast, GivesBackWhatIsUnboundOrEndsWithIt) {
+  EXPECT_EQ(exercise("multicast-unbind"),
+            "object: 0, free 1000 MiB\n"
+            "add: 0, free 1000 MiB\n"
+            "create: 0, free 700 MiB\n"
+            "create: 0, free 400 MiB\n"
+            "bind first: 0, free 400 MiB\n"
+            "bind second: 0, free 400 MiB\n"
+            "release first: 0, free 400 MiB\n"
+            "unbind nothing: 1, free 400 MiB\n"
+            "unbind first: 0, free 700 MiB\n"
+            "unbind second: 0, free 700 MiB\n"
+            "bind again: 0, free 700 MiB\n"
+            "release second: 0, free 700 MiB\n"
+            "reserve: 0, free 700 MiB\n"
+            "map object: 0, free 700 MiB\n"
+            "release object: 0, free 700 MiB\n"
+            "unmap object: 0, free 1000 MiB\n");
 }
 
 }  // namespace
