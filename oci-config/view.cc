@@ -121,7 +121,14 @@ Result<> read_linux(JsonRef root, ContainerView& view) {
     const JsonRef item = json_object_array_get_idx(devices, i);
     if (!json_object_is_type(item, json_type_object)) return wrong_type(path, "an object");
     HAMI_TRY(auto device, string_member(item, "path", path));
+    HAMI_TRY(const auto type, string_member(item, "type", path));
+    DeviceNumbers numbers;
+    if (type == "c" || type == "u") {
+      HAMI_TRY(numbers.major, u32_member(item, "major", 0, path));
+      HAMI_TRY(numbers.minor, u32_member(item, "minor", 0, path));
+    }
     view.device_paths.push_back(std::move(device).value_or(""));
+    view.devices.push_back(numbers);
   }
   return {};
 }

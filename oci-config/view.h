@@ -21,6 +21,13 @@ struct Mount {
   friend bool operator==(const Mount&, const Mount&) = default;
 };
 
+// Numbers of a character device that the container gets; 0 and 0 for anything else.
+struct DeviceNumbers {
+  std::int64_t major = 0;
+  std::int64_t minor = 0;
+  friend bool operator==(const DeviceNumbers&, const DeviceNumbers&) = default;
+};
+
 struct IdMapping {
   std::uint32_t container_id = 0;
   std::uint32_t host_id = 0;
@@ -48,6 +55,7 @@ struct ContainerView {
   std::vector<IdMapping> gid_mappings;
   std::vector<Mount> mounts;
   std::vector<std::string> device_paths;  // linux.devices[].path
+  std::vector<DeviceNumbers> devices;     // of the same, in that order
   std::string cgroups_path;
 
   // Value of the last entry with this name.

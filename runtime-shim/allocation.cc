@@ -123,11 +123,12 @@ class Placer {
                         : demand_on(uses_[device], request_, position, mutex_, policy_, node_.recipe.slice,
                                     devices()[device]);
     demand.mode = recorded_mode_;
+    demand.by_engine = request_.by_engine;
     return demand;
   }
 
   [[nodiscard]] bool gives_whole_devices() const {
-    return mode_ == vendors::Mode::mig || mode_ == vendors::Mode::none;
+    return request_.by_engine || mode_ == vendors::Mode::mig || mode_ == vendors::Mode::none;
   }
 
   // Partitions are for one mode, and only for that.
@@ -352,8 +353,8 @@ class Placer {
     out.memory_limit = taken.memory_limit;
     out.core_limit = taken.core_limit;
     out.mode = mode_;
-    out.holding = {request_.vendor, out.uuid, taken.memory, taken.cores, taken.exclusive, 0, 0, 0,
-                   taken.mode};
+    out.holding = {request_.vendor, out.uuid,  taken.memory, taken.cores, taken.exclusive, 0, 0, 0,
+                   taken.by_engine, taken.mode};
     if (node_.recipe.slice.mechanism == vendors::SliceMechanism::vendor && out.is_slice()) {
       out.holding.slot = free_slot(uses_[device]);
       std::tie(out.holding.parts_low, out.holding.parts_high) = free_parts(uses_[device], taken.parts);

@@ -142,6 +142,8 @@ constexpr Word<PrivilegedParts> kPrivilegedParts[] = {{"allow", PrivilegedParts:
                                                       {"refuse", PrivilegedParts::refuse}};
 constexpr Word<VendorVariables> kVendorVariables[] = {{"exclusive", VendorVariables::exclusive},
                                                       {"shared", VendorVariables::shared}};
+constexpr Word<EngineDevices> kEngineDevicesWords[] = {{"count", EngineDevices::count},
+                                                       {"ignore", EngineDevices::ignore}};
 constexpr Word<Placement> kPlacements[] = {
     {"binpack", Placement::binpack}, {"spread", Placement::spread}, {"numa", Placement::numa}};
 
@@ -193,6 +195,10 @@ constexpr Key kKeys[] = {
     {"policy", "vendor_variables",
      [](Config& c, const toml::node& n) {
        return take_word(n, kVendorVariables, "\"exclusive\" or \"shared\"", c.policy.vendor_variables);
+     }},
+    {"policy", "engine_devices",
+     [](Config& c, const toml::node& n) {
+       return take_word(n, kEngineDevicesWords, "\"count\" or \"ignore\"", c.policy.engine_devices);
      }},
     {"policy", "scheduler",
      [](Config& c, const toml::node& n) {

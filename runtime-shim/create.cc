@@ -13,6 +13,7 @@
 #include "runtime-shim/container/original.h"
 #include "runtime-shim/low_level/low_level.h"
 #include "runtime-shim/preparation.h"
+#include "runtime-shim/request/engine_devices.h"
 
 namespace hami::shim {
 
@@ -94,7 +95,7 @@ class Creation {
     if (!text && text.error().code == Errc::not_found) return {};
     if (!text) return fail(std::move(text).error());
     bundle_.text = bundle_.found = *std::move(text);
-    if (!oci::may_contain(bundle_.text, request_needles())) return {};
+    if (!oci::may_contain(bundle_.text, request_needles()) && !may_have_device(bundle_.text)) return {};
 
     HAMI_CHECK(parse());
     HAMI_TRY(const auto request, preparation.request_of(view_));

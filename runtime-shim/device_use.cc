@@ -156,6 +156,7 @@ std::vector<DeviceUse> device_uses(const vendors::Recipe& recipe, const vendors:
       use.cores.value = add_saturating(use.cores.value, holding.cores.value);
       use.containers = add_saturating(use.containers, 1U);
       use.exclusive = use.exclusive || holding.exclusive;
+      if (holding.engine) use.by_engine = add_saturating(use.by_engine, 1U);
       use.mode = holding.mode;
       if (recipe.slice.equal_sizes) use.only_size = holding.memory;
       use.slots_taken.insert(holding.slot);
@@ -235,6 +236,8 @@ Demand demand_on_whole(const DeviceUse& use, const VendorRequest& request, std::
 
 std::string lacks(const DeviceUse& use, const Demand& demand) {
   if (!demand.problem.empty()) return demand.problem;
+  if (demand.by_engine && use.containers == use.by_engine) return {};
+  if (use.by_engine != 0) return "an engine has given it to a container by itself";
   if (use.exclusive) return "another container has it alone";
   if (demand.exclusive && use.containers != 0) return "others are on it";
   if (use.containers != 0 && use.mode != demand.mode)
@@ -256,6 +259,7 @@ std::string lacks(const DeviceUse& use, const Demand& demand) {
 }
 
 std::string describe_free(const DeviceUse& use) {
+  if (use.by_engine > 1) return text::cat({"held whole by ", text::number(use.by_engine), " containers"});
   if (use.exclusive) return "held by one container alone";
   const Bytes memory{use.capacity.value - std::min(use.capacity.value, use.memory.value)};
   const std::uint32_t cores = use.core_capacity.value - std::min(use.core_capacity.value, use.cores.value);

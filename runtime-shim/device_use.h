@@ -22,9 +22,10 @@ struct DeviceUse {
   Bytes memory;             // held
   Percent cores;            // held
   std::uint32_t containers = 0;
-  bool exclusive = false;  // somebody has it alone
-  std::string mode;        // of its containers, where they all must have the same; "" is the usual one
-  Bytes only_size;         // of every slice, where all must have the same memory; 0: any
+  bool exclusive = false;       // somebody has it alone
+  std::uint32_t by_engine = 0;  // of the containers, those that an engine gave it to by itself
+  std::string mode;             // of its containers, where they all must have the same; "" is the usual one
+  Bytes only_size;              // of every slice, where all must have the same memory; 0: any
   std::set<std::uint32_t> slots_taken;
   std::uint32_t parts = 0;      // of its compute, numbered; 0: it has none
   std::uint64_t parts_low = 0;  // held
@@ -42,7 +43,8 @@ struct Demand {
   Bytes memory;   // held
   Percent cores;  // held
   bool exclusive = false;
-  Bytes memory_limit;  // 0: no limit
+  bool by_engine = false;  // an engine has given it already
+  Bytes memory_limit;      // 0: no limit
   Percent core_limit;
   std::uint32_t parts = 0;  // of the device's compute, where they are numbered
   std::string mode;         // see DeviceUse

@@ -313,6 +313,7 @@ Result<Plan> make_plan(const Request& request, const Allocation& allocation,
                        const Config& config) {
   Plan plan;
   for (std::size_t i = 0; i < request.vendors.size(); ++i) {
+    if (request.vendors[i].by_engine) continue;
     HAMI_CHECK(
         add_vendor(request.vendors[i], allocation.vendors[i], node[i], container, config.policy, plan));
   }

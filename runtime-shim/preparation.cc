@@ -17,6 +17,7 @@
 #include "runtime-shim/pod/plugin_answers.h"
 #include "runtime-shim/pod/pod.h"
 #include "runtime-shim/pod/scheduled.h"
+#include "runtime-shim/request/engine_devices.h"
 #include "runtime-shim/request/requirement.h"
 #include "runtime-shim/state/claims.h"
 #include "runtime-shim/state/liveness.h"
@@ -55,6 +56,33 @@ Result<std::string> without_vendors(oci::Document document, const Request& reque
   return edited.serialize();
 }
 
+// Nodes of the devices that the request names by specifications. What is wrong with them is said when they
+// are given.
+oci::ContainerEdits described_devices(const Request& request, const Config& config) {
+  std::vector<std::string> names;
+  for (const CdiName& cdi : request.cdi) names.push_back(cdi.name);
+  if (names.empty()) return {};
+  const vendors::CdiHost host{config.cdi_dirs, config.roots.dev, config.paths.hook};
+  auto edits = vendors::inject_cdi(names, host, vendors::CdiUse::comparing);
+  return edits ? *std::move(edits) : oci::ContainerEdits{};
+}
+
+// A vendor that is asked for devices anyway keeps its own request; a scheduler's decision has counted them.
+void add_engine_devices_of(const std::string& vendor, Names uuids, Request& request) {
+  for (VendorRequest& asked : request.vendors) {
+    if (asked.vendor != vendor) continue;
+    if (!asked.scheduled) asked.beside = std::move(uuids);
+    return;
+  }
+  VendorRequest given;
+  given.vendor = vendor;
+  given.by_engine = true;
+  given.selector = {{Selector::Kind::named, std::move(uuids)}, kEngineDevices};
+  request.vendors.push_back(std::move(given));
+}
+
+bool is_by_engine(const VendorRequest& vendor) { return vendor.by_engine; }
+
 bool is_scheduled(const VendorRequest& vendor) { return vendor.scheduled.has_value(); }
 
 }  // namespace
@@ -67,13 +95,61 @@ Preparation::~Preparation() {
 }
 
 Result<std::optional<Request>> Preparation::request_of(const oci::ContainerView& view) {
-  if (!may_request(view, config_.policy)) return std::optional<Request>();
+  const bool asks = may_request(view, config_.policy);
+  const bool counts = counts_engine_devices(view, config_.policy);
+  if (!asks && !(counts && !view.devices.empty())) return std::optional<Request>();
   HAMI_TRY(recipes_,
            vendors::load_recipes_cached(config_.recipe_dirs, config_.roots.state_dir + "/recipes.cache"));
+  std::optional<Request> request;
+  if (asks) {
+    HAMI_TRY(request, asked_of(view));
+  }
+  const bool has_devices = !view.devices.empty() || (request && !request->cdi.empty());
+  // An engine of an ordinary user takes no part in the ledger.
+  if (counts && has_devices && require_ledger(config_.roots.state_dir)) add_engine_devices(view, request);
+  return request;
+}
+
+Result<std::optional<Request>> Preparation::asked_of(const oci::ContainerView& view) {
   std::vector<std::string> warnings;
   auto request = parse_request(with_plugins_answers(view), recipes_, config_.policy, &warnings);
   for (const std::string& warning : warnings) append_log(config_.log, "warning", warning);
   return request;
+}
+
+// Adds the devices that the engine gave, or that specifications name, vendor by vendor. What stands in the
+// way of knowing them is no reason not to start the container.
+void Preparation::add_engine_devices(const oci::ContainerView& view, std::optional<Request>& request) {
+  oci::ContainerEdits described;
+  if (request) described = described_devices(*request, config_);
+  for (const vendors::Recipe& recipe : recipes_) {
+    auto inventory = vendors::discover(recipe, config_.roots);
+    if (!inventory) continue;
+    auto uuids = devices_given(view, described.devices, recipe, *inventory);
+    if (!uuids) append_log(config_.log, "warning", uuids.error().line());
+    if (!uuids || uuids->empty()) continue;
+    found_.emplace(recipe.metadata.name, *std::move(inventory));
+    if (!request) request.emplace();
+    add_engine_devices_of(recipe.metadata.name, *std::move(uuids), *request);
+  }
+}
+
+// Beside what it asks for the container would have a whole device that nothing holds it back from.
+Result<> Preparation::refuse_engine_devices_beside(const Request& request,
+                                                   const Allocation& allocation) const {
+  for (std::size_t i = 0; i < request.vendors.size(); ++i) {
+    const auto& grants = allocation.vendors[i].grants;
+    for (const std::string& uuid : request.vendors[i].beside) {
+      const bool is_granted =
+          std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) { return grant.uuid == uuid; });
+      if (is_granted) continue;
+      return fail(Errc::invalid_request,
+                  text::cat({request.vendors[i].origin(), " asks for devices, and ", kEngineDevices,
+                             " has device ", uuid, " besides"}),
+                  "ask in one way: by the engine's --device, or by hami-runtime's names");
+    }
+  }
+  return {};
 }
 
 // Where the node's configuration says so, the kubelet's own record of what the device plugins answered counts
@@ -98,13 +174,18 @@ Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView
   reclaim();
   HAMI_TRY(Allocation allocation, reserve(request));
   key_ = container_.key;
+  HAMI_CHECK(refuse_engine_devices_beside(request, allocation));
   use_modes(allocation);
   HAMI_CHECK(make_subdevices(allocation));
 
   for (std::size_t i = 0; i < node_.size(); ++i) {
+    if (request.vendors[i].by_engine) continue;
     HAMI_CHECK(check_requirements(container_.view, allocation.vendors[i], node_[i]));
   }
-  HAMI_TRY(container_.image, inspect_image(container_.rootfs));
+  const auto& vendors = request.vendors;
+  if (!std::all_of(vendors.begin(), vendors.end(), is_by_engine)) {
+    HAMI_TRY(container_.image, inspect_image(container_.rootfs));
+  }
   HAMI_TRY(Plan plan, make_plan(request, allocation, node_, container_, config_));
   HAMI_CHECK(oci::merge(plan.edits, std::move(cdi)));
   HAMI_CHECK(write_container_dir(plan, container_.dir, reader));
@@ -128,7 +209,9 @@ Result<> Preparation::discover(const Request& request) {
     const auto recipe = std::find_if(recipes_.begin(), recipes_.end(), [&](const vendors::Recipe& candidate) {
       return candidate.metadata.name == vendor.vendor;
     });
-    auto inventory = vendors::discover(*recipe, config_.roots);
+    const auto known = found_.find(vendor.vendor);
+    auto inventory = known == found_.end() ? vendors::discover(*recipe, config_.roots)
+                                           : Result<vendors::Inventory>(known->second);
     if (!inventory) return fail(std::move(inventory).error().within(vendor.origin()));
     node_.push_back({*recipe, *std::move(inventory)});
   }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,6 +56,9 @@ class Preparation {
  private:
   [[nodiscard]] oci::ContainerView with_plugins_answers(const oci::ContainerView& view) const;
   void name_container(oci::ContainerView view);
+  [[nodiscard]] Result<std::optional<Request>> asked_of(const oci::ContainerView& view);
+  void add_engine_devices(const oci::ContainerView& view, std::optional<Request>& request);
+  Result<> refuse_engine_devices_beside(const Request& request, const Allocation& allocation) const;
   Result<> discover(const Request& request);
   Result<> obey_schedulers(Request& request);
   Result<Allocation> reserve(Request& request);
@@ -76,6 +80,7 @@ class Preparation {
   state::Lease lease_;
   Container container_;
   std::vector<vendors::Recipe> recipes_;
+  std::map<std::string, vendors::Inventory> found_;  // by vendor, before node_ is made
   std::vector<VendorNode> node_;
 };
 

@@ -43,6 +43,12 @@ enum class VendorVariables {
   shared,     // as under the vendor's runtime: nothing is held, others may use the devices too
 };
 
+// Devices that an engine gives by itself, by --device or by its own support of CDI.
+enum class EngineDevices {
+  count,   // the ledger has them, and no slice of them is given beside
+  ignore,  // they are the engine's affair
+};
+
 // Which device a slice is put on.
 enum class Placement {
   binpack,  // the fullest that has room
@@ -66,6 +72,7 @@ struct Policy {
   EnvRequests env_requests = EnvRequests::outside_kubernetes;
   Unenforced unenforced = Unenforced::refuse;
   VendorVariables vendor_variables = VendorVariables::exclusive;
+  EngineDevices engine_devices = EngineDevices::count;
   Placement placement = Placement::binpack;
   Scaling memory_scaling;           // capacity of a device's memory: above 1 is overcommitment
   Scaling core_scaling;             // capacity of a device's compute

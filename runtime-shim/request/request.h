@@ -73,6 +73,8 @@ struct VendorRequest {
   std::string vendor;  // name of the recipe
   std::optional<Scheduled> scheduled;
   std::optional<Decided> decided;  // from `scheduled`; then no other member says which devices
+  bool by_engine = false;          // an engine has given `selector`: it is recorded, and nothing is added
+  Names beside{};                  // uuids of devices that an engine gave besides what is asked for here
   std::optional<Stated<std::uint32_t>> count;
   std::optional<Stated<Selector>> selector;
   std::optional<Stated<Bytes>> memory;  // per device

@@ -77,6 +77,11 @@ class Reader {
     return value != nullptr && json_object_get_boolean(value) != 0;
   }
 
+  // False when it is not there.
+  bool flag_or_false(const char* name) {
+    return json_object_object_get_ex(object_, name, nullptr) != 0 && flag(name);
+  }
+
   json_object* array(const char* name) { return get(name, json_type_array); }
 
   [[nodiscard]] const std::optional<std::string>& wrong_member() const { return wrong_; }

@@ -22,6 +22,7 @@ json_object* holding_object(const Holding& holding) {
   add_number(object, "memory", holding.memory.value);
   add_number(object, "cores", holding.cores.value);
   json_object_object_add(object, "exclusive", json_object_new_boolean(holding.exclusive ? 1 : 0));
+  if (holding.engine) json_object_object_add(object, "engine", json_object_new_boolean(1));
   if (!holding.mode.empty()) add_text(object, "mode", holding.mode);
   for (const auto& [name, value] : {std::pair<const char*, std::uint64_t>{"slot", holding.slot},
                                     {"partsLow", holding.parts_low},
@@ -43,6 +44,7 @@ Result<Holding> parse_holding(json_object* object) {
   holding.slot = static_cast<std::uint32_t>(reader.number_or_0("slot", UINT32_MAX));
   holding.parts_low = reader.number_or_0("partsLow");
   holding.parts_high = reader.number_or_0("partsHigh");
+  holding.engine = reader.flag_or_false("engine");
   holding.mode = reader.text_or_empty("mode");
   if (reader.wrong_member()) return bad_member("holdings." + *reader.wrong_member());
   return holding;

@@ -27,6 +27,7 @@ struct Holding {
   std::uint64_t parts_low =
       0;  // parts of the device's compute it has alone, where they are numbered: 0 to 63
   std::uint64_t parts_high = 0;  // 64 to 127
+  bool engine = false;           // an engine gave the whole device by itself, maybe to several containers
   std::string mode{};  // of the container, where all on the device must have the same; "": the usual one
   friend bool operator==(const Holding&, const Holding&) = default;
 };

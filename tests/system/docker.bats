@@ -175,6 +175,16 @@ refused() {
   done
 }
 
+@test "a card that dockerd's CDI gave is counted where the runtime is ours" {
+  has_cdi || skip "this dockerd has no CDI"
+  try hami_docker_run -d --device hami.io/gpu=1 hami-test:1 sleep 100000
+  assert_status 0
+  assert_leases 1
+  try hami_docker_run --rm -e HAMI_RESOURCES=nvidia.com/gpu=2,nvidia.com/gpumem=1000 hami-test:1 true
+  assert_status 125
+  assert_in "held by one container alone" "$err"
+}
+
 @test "docker run --gpus all is a request of ours, counted, and the vendor's hook does not run" {
   try hami_docker_run -d --gpus all hami-test:1 sleep 100000
   assert_status 0

@@ -202,11 +202,21 @@ generate() { "$HAMI_BUILD_DIR/bin/hamictl" cdi generate "$@"; }
   done
   try podman_run -- --rm --device hami.io/gpu=all hami-test:1 sh -c 'nvidia-smi -L | wc -l'
   assert_equal 2 "$out"
-  # A whole card that podman gave is podman's: nothing of it is in the ledger, with our runtime below or without.
-  try podman_run --runtime hami -- --rm --device hami.io/gpu=0 hami-test:1 sh -c 'ls /dev/nvidia[0-9]; nvidia-smi -L | wc -l'
+}
+
+@test "a card that podman's CDI gave is counted where the runtime is ours" {
+  generate --output /etc/cdi >/dev/null
+  try podman_run --runtime hami -- -d --device hami.io/gpu=0 hami-test:1 sleep 100000
+  assert_status 0
+  assert_leases 1
+  try private_podman exec "$out" sh -c 'ls /dev/nvidia[0-9]; nvidia-smi -L | wc -l'
   assert_equal "/dev/nvidia0
 1" "$out"
-  assert_leases 0
+  try by_runtime --rm --annotation nvidia.com/gpu=2 --annotation nvidia.com/gpumem=1000 hami-test:1 true
+  assert_status 126
+  assert_in "held by one container alone" "$err"
+  remove_podman_containers
+  wait_for 10 no_lease
 }
 
 @test "the names of podman's CDI are no way around the ledger, and the annotations of Kubernetes give what is missing" {

@@ -19,7 +19,8 @@ TEST(View, ReadsWhatDecidesAboutDevices) {
       R"("capabilities":{"bounding":["CAP_SYS_ADMIN"]}},"root":{"path":"rootfs","readonly":true},)"
       R"("mounts":[{"destination":"/d","source":"/s","type":"bind","options":["ro"]}],)"
       R"("linux":{"namespaces":[{"type":"user"}],"uidMappings":[{"containerID":0,"hostID":100000,"size":65536}],)"
-      R"("devices":[{"path":"/dev/fuse"}],"cgroupsPath":"/c"}})");
+      R"("devices":[{"path":"/dev/fuse"},{"path":"/dev/x","type":"c","major":195,"minor":1},)"
+      R"({"path":"/dev/y","type":"b","major":8,"minor":2}],"cgroupsPath":"/c"}})");
 
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_EQ(got->annotation("nvidia.com/gpu"), "1");
@@ -32,6 +33,7 @@ TEST(View, ReadsWhatDecidesAboutDevices) {
   EXPECT_EQ(got->mounts.at(0), (Mount{"/d", "/s", "bind", {"ro"}}));
   EXPECT_EQ(got->uid_mappings.at(0).host_id, 100000U);
   EXPECT_EQ(got->device_paths.at(0), "/dev/fuse");
+  EXPECT_EQ(got->devices, (std::vector<DeviceNumbers>{{0, 0}, {195, 1}, {0, 0}}));
 }
 
 TEST(View, NamesTheMemberThatHasTheWrongType) {

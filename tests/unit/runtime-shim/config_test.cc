@@ -62,6 +62,7 @@ default_memory = 5000
 default_cores = 25
 card_boards = false
 share_floor = 10
+engine_devices = "ignore"
 syscalls = ["mbind", "pidfd_getfd"]
 lenient = true
 [namespaces.a]
@@ -87,6 +88,7 @@ cores = 0
       EnvRequests::never,
       Unenforced::allow,
       VendorVariables::shared,
+      EngineDevices::ignore,
       Placement::numa,
       Scaling{1500},
       Scaling{2000},
@@ -179,7 +181,7 @@ TEST(Config, TheShippedFileShowsEveryKeyWithItsDefault) {
                           "default_cores", "lenient",
                           "card_boards",   "share_floor",
                           "allowed_modes", "privileged_parts",
-                          "syscalls"}) {
+                          "syscalls",      "engine_devices"}) {
     EXPECT_THAT(uncommented, HasSubstr(text::cat({"\n", key, " = "})));
   }
 }
