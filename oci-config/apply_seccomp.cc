@@ -59,7 +59,27 @@ void take_out_of_errors(JsonRef rules, const std::string& syscall) {
   });
 }
 
+// Whether the filter lets through what none of its rules names.
+bool is_open(JsonRef profile) {
+  return has_text(profile, "defaultAction", kAllow) || has_text(profile, "defaultAction", "SCMP_ACT_LOG");
+}
+
 }  // namespace
+
+std::vector<std::string> kept_out_syscalls(const Document& document,
+                                           const std::vector<std::string>& syscalls) {
+  const auto linux = member_of(document.root(), "linux", json_type_object, "");
+  if (!linux) return {};
+  const auto profile = member_of(*linux, "seccomp", json_type_object, "linux");
+  if (!profile || *profile == nullptr) return {};
+  const JsonRef rules = list_of(*profile, "syscalls");
+  std::vector<std::string> out;
+  for (const std::string& syscall : syscalls) {
+    const Says says = rules == nullptr ? Says::nothing : profile_says(rules, syscall);
+    if (says == Says::error || (says == Says::nothing && !is_open(*profile))) out.push_back(syscall);
+  }
+  return out;
+}
 
 Result<> allow_syscalls(JsonRef root, const std::vector<std::string>& syscalls) {
   if (syscalls.empty()) return {};
@@ -67,8 +87,7 @@ Result<> allow_syscalls(JsonRef root, const std::vector<std::string>& syscalls) 
   HAMI_TRY(const JsonRef profile, member_of(linux, "seccomp", json_type_object, "linux"));
   if (profile == nullptr) return {};
   HAMI_TRY(const JsonRef rules, ensure(profile, "syscalls", json_type_array, "linux.seccomp"));
-  const bool open =
-      has_text(profile, "defaultAction", kAllow) || has_text(profile, "defaultAction", "SCMP_ACT_LOG");
+  const bool open = is_open(profile);
   std::vector<std::string> added;
   for (const std::string& syscall : syscalls) {
     const Says says = profile_says(rules, syscall);

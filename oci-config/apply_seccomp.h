@@ -14,4 +14,9 @@ namespace hami::oci {
 // kills for stays as it is. Source: runtime-spec 1.2, config-linux.md, "Seccomp".
 [[nodiscard]] Result<> allow_syscalls(JsonRef root, const std::vector<std::string>& syscalls);
 
+// Of these system calls those that allow_syscalls would have to let through: the filter answers them with an
+// error. None without a filter, or where it is not understood.
+[[nodiscard]] std::vector<std::string> kept_out_syscalls(const Document& document,
+                                                         const std::vector<std::string>& syscalls);
+
 }  // namespace hami::oci

@@ -275,7 +275,10 @@ Result<> add_vendor(const VendorRequest& request, const VendorAllocation& alloca
     keep_selector(*request.decided, node.recipe, container.view, rendered.edits.env);
   }
   std::erase_if(rendered.edits.syscalls, [&](const std::string& syscall) {
-    return std::find(policy.syscalls.begin(), policy.syscalls.end(), syscall) == policy.syscalls.end();
+    const auto& allowed = policy.syscalls;
+    const bool is_refused = std::find(allowed.begin(), allowed.end(), syscall) == allowed.end();
+    if (is_refused) plan.refused_syscalls.push_back(syscall);
+    return is_refused;
   });
   for (const oci::Mount& mount : container.view.mounts) {
     const auto& places = rendered.replaced;

@@ -33,8 +33,10 @@ struct Container {
 struct Plan {
   oci::ContainerEdits edits;
   vendors::HookPlan hook;
-  std::optional<abi::SliceFile> slice;      // sealed; none when nothing has to be held back
-  std::vector<std::string> files;           // contents of file0, file1, … in the container's directory
+  std::optional<abi::SliceFile> slice;  // sealed; none when nothing has to be held back
+  std::vector<std::string> files;       // contents of file0, file1, … in the container's directory
+  std::vector<std::string>
+      refused_syscalls;                     // that recipes name for this container, and policy does not allow
   bool has_board = false;                   // it tells its neighbours on the card what it does
   std::vector<std::string> vendor_preload;  // libraries that recipes want loaded first
   std::string preload;  // content of the container's /etc/ld.so.preload; empty: it stays as it is

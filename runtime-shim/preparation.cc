@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "oci-config/apply.h"
+#include "oci-config/apply_seccomp.h"
 #include "oci-config/base/files.h"
 #include "oci-config/base/text.h"
 #include "runtime-shim/ceilings.h"
@@ -188,12 +189,22 @@ Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView
   }
   HAMI_TRY(Plan plan, make_plan(request, allocation, node_, container_, config_));
   HAMI_CHECK(oci::merge(plan.edits, std::move(cdi)));
+  tell_refused_syscalls(oci::kept_out_syscalls(document, plan.refused_syscalls));
   HAMI_CHECK(write_container_dir(plan, container_.dir, reader));
   if (plan.has_board) {
     HAMI_CHECK(write_board(config_.roots.state_dir, container_.dir, *plan.slice));
   }
   HAMI_TRY(const auto edited, oci::apply(std::move(document), plan.edits));
   return edited.serialize();
+}
+
+// The container starts all the same: most programs do without, and the administrator decides.
+void Preparation::tell_refused_syscalls(const std::vector<std::string>& syscalls) const {
+  if (syscalls.empty()) return;
+  append_log(
+      config_.log, "warning",
+      text::cat({"container ", text::quote(name_.id), ": its recipes need ", text::join(syscalls, ", "),
+                 ", which its seccomp filter forbids and [policy] syscalls does not let through"}));
 }
 
 void Preparation::name_container(oci::ContainerView view) {

@@ -65,6 +65,7 @@ class Preparation {
   [[nodiscard]] Result<state::Ledger> ledger_for_devices() const;
   [[nodiscard]] Result<Allocation> within_ceiling(const Request& request,
                                                   const std::vector<state::Lease>& leases) const;
+  void tell_refused_syscalls(const std::vector<std::string>& syscalls) const;
   Result<> refuse_second_lease(state::Ledger& ledger);
   Result<oci::ContainerEdits> cdi_edits(const Request& request, const oci::ContainerView& view) const;
   [[nodiscard]] bool has_driver_slices() const;

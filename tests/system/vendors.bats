@@ -140,9 +140,12 @@ inject:
 YAML
   local look='mkdir /tmp/made && echo made; ln -s x /tmp/linked && echo linked; true'
   filtered_bundle none "$look"
+  sed -i "/^\[runtime\]/a log = \"$T/own.log\"" "$T/config.toml"
   try hami run --bundle "$T/none" none
   assert_status 0
   assert_equal "" "$out"
+  assert_equal "hami-runtime: container 'none': its recipes need mkdir, mkdirat, symlink, symlinkat, which its seccomp filter forbids and [policy] syscalls does not let through" \
+    "$(jq -r 'select(.level == "warning") | .msg' "$T/own.log")"
 
   printf '[policy]\nsyscalls = ["mkdir", "mkdirat"]\n' >>"$T/config.toml"
   filtered_bundle some "$look"
@@ -150,6 +153,7 @@ YAML
   rm "$NODE/recipes/xpu-calls.yaml"
   assert_status 0
   assert_equal made "$out"
+  assert_in "'some': its recipes need symlink, symlinkat, which" "$(tail -n 1 "$T/own.log")"
 }
 
 # cdi_spec FILE EDITS: a specification of one card of another vendor.

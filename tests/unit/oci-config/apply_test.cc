@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "oci-config/apply_seccomp.h"
+
 namespace hami::oci {
 namespace {
 
@@ -304,6 +306,25 @@ TEST(ApplySyscalls, LeavesWhatTheProfileSaysMoreAbout) {
         std::string(R"({"defaultAction":"SCMP_ACT_ERRNO","syscalls":[)") + rule + "]}";
     EXPECT_EQ(filtered(profile, {"mbind"}), with_profile(profile));
   }
+}
+
+TEST(ApplySyscalls, TellsWhichCallsTheFilterKeepsOut) {
+  const auto kept_out = [](const std::string& text) {
+    const auto document = Document::parse(text);
+    return kept_out_syscalls(*document, {"a", "b", "c"});
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(kept_out(with_profile(
+                R"({"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["a"],"action":"SCMP_ACT_ALLOW"},)"
+                R"({"names":["b"],"action":"SCMP_ACT_KILL"}]})")),
+            Names{"c"});
+  EXPECT_EQ(
+      kept_out(with_profile(
+          R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["b"],"action":"SCMP_ACT_ERRNO"}]})")),
+      Names{"b"});
+  EXPECT_EQ(kept_out(with_profile(R"({"defaultAction":"SCMP_ACT_ERRNO"})")), (Names{"a", "b", "c"}));
+  EXPECT_EQ(kept_out(R"({"linux":{}})"), Names{});
+  EXPECT_EQ(kept_out(R"({"linux":{"seccomp":7}})"), Names{});
 }
 
 TEST(ApplySyscalls, TwiceIsOnceAndWithoutAFilterNothing) {
