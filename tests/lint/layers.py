@@ -18,10 +18,11 @@ ARROWS = {
     "vendors/probe": ("vendors", "oci-config/base"),
     "runtime-shim/state": ("oci-config/base",),
     "runtime-shim": ("runtime-shim/state", "vendors", "oci-config", "oci-config/base", "libvgpu/abi"),
-    # Of the recipe engine the hook sees only the plan that was made with it; precreate is a create by another door.
+    # Of the recipe engine the hook sees only the plan that was made with it and the format of the loader's cache;
+    # precreate is a create by another door.
     "hook": ("runtime-shim/config.h", "runtime-shim/create.h", "runtime-shim/own_log.h", "runtime-shim/precreate.h",
-             "runtime-shim/subdevices.h", "vendors/hook_plan.h", "vendors/plan_json.h", "runtime-shim/state", "oci-config", "oci-config/base",
-             "libvgpu/abi"),
+             "runtime-shim/subdevices.h", "vendors/hook_plan.h", "vendors/plan_json.h",
+             "vendors/ld_cache.h", "runtime-shim/state", "oci-config", "oci-config/base", "libvgpu/abi"),
     "libvgpu/abi": (),
     "libvgpu": ("libvgpu/abi",),
     "containerd": ("oci-config/base",),

@@ -1,10 +1,13 @@
 #include "hook/cache_patch.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "oci-config/base/files.h"
 #include "temp_tree.h"
@@ -28,12 +31,20 @@ std::string printed(const std::string& cache) {
   const TempTree tree;
   const std::string file = tree.base() / "cache";
   TempTree::write(file, cache);
-  std::string out;
-  FILE* pipe =
-      ::popen(("/sbin/ldconfig -p -C " + file + " 2>&1").c_str(), "r");  // NOLINT(cert-env33-c): our own file
-  for (int c = 0; (c = std::fgetc(pipe)) != EOF;) out.push_back(static_cast<char>(c));
-  EXPECT_EQ(::pclose(pipe), 0);
-  return out;
+  const std::string out = tree.base() / "out";
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out.c_str(), O_WRONLY | O_CREAT, 0600);
+  ::posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  std::string words[] = {"ldconfig", "-p", "-C", file};
+  char* argv[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+  pid_t child = 0;
+  int status = -1;
+  if (::posix_spawn(&child, "/sbin/ldconfig", &actions, nullptr, argv, environ) == 0)
+    ::waitpid(child, &status, 0);
+  ::posix_spawn_file_actions_destroy(&actions);
+  EXPECT_EQ(status, 0);
+  return files::read(out, vendors::kMaxLdCacheBytes).value_or("");
 }
 
 TEST(CachePatch, KeepsWhatTheImageHasAndAddsOurs) {
