@@ -151,6 +151,53 @@ TEST_F(AccountTest, AChildTakesASlotOfItsOwn) {
   EXPECT_EQ(committed(0), 2 * kMiB);
 }
 
+// A second copy of the library in this process.
+TEST_F(AccountTest, TwoThatShareThePageTakeEachOtherForAlive) {
+  Account second;
+  ASSERT_TRUE(second.share(account_));
+  ASSERT_EQ(account_.admit(0, 8 * kMiB, 10 * kMiB), Verdict::admitted);
+  ASSERT_EQ(second.admit(0, kMiB, 10 * kMiB), Verdict::admitted);
+  // Who refuses looks for dead processes before.
+  EXPECT_EQ(second.admit(0, 2 * kMiB, 10 * kMiB), Verdict::refused);
+  EXPECT_EQ(account_.admit(0, 2 * kMiB, 10 * kMiB), Verdict::refused);
+  EXPECT_EQ(committed(0), 9 * kMiB);
+  EXPECT_EQ(page_->high_water.load(), 2U) << "a slot each";
+}
+
+TEST_F(AccountTest, TwoThatShareThePageAreOneProcess) {
+  Account second;
+  ASSERT_TRUE(second.share(account_));
+  account_.touch(0);
+  second.touch(0);
+  ASSERT_EQ(account_.admit(0, 8 * kMiB, 0), Verdict::admitted);
+  ASSERT_EQ(second.admit(0, kMiB, 0), Verdict::admitted);
+
+  ProcessUse use[4];
+  EXPECT_EQ(account_.own(0), 9 * kMiB);
+  EXPECT_EQ(second.own(0), 9 * kMiB);
+  ASSERT_EQ(account_.processes(0, use, 4), 1U);
+  EXPECT_EQ(use[0].pid, static_cast<std::uint32_t>(::getpid()));
+  EXPECT_EQ(use[0].bytes, 9 * kMiB);
+  account_.tell_host_pid(4711);
+  EXPECT_EQ(account_.own_host_pid(), 4711U);
+}
+
+TEST_F(AccountTest, TwoThatShareThePageAreNotExclusiveAtOnce) {
+  Account second;
+  ASSERT_TRUE(second.share(account_));
+  ASSERT_TRUE(account_.try_exclusive());
+  EXPECT_FALSE(second.try_exclusive());
+  account_.end_exclusive();
+  EXPECT_TRUE(second.try_exclusive());
+  second.end_exclusive();
+}
+
+TEST_F(AccountTest, CannotShareAPageThatWasNotOpened) {
+  const Account closed;
+  Account second;
+  EXPECT_FALSE(second.share(closed));
+}
+
 TEST_F(AccountTest, RefusesAFileThatIsNoPage) {
   Account other;
   EXPECT_FALSE(other.open("/dev/null", 0));

@@ -143,6 +143,92 @@ TEST_F(Physical, ForeignHandlesAndAddressesAreNoneOfItsBusiness) {
   EXPECT_EQ(unmap(kAddress, 64 * kMiB), 0U);
 }
 
+// Multicast objects; the pieces are on device 3.
+class Bound : public Physical {
+ protected:
+  static constexpr std::uint64_t kObject = 9;
+
+  Bound() {
+    EXPECT_TRUE(memory_.create(kObject, 0, 0));
+    EXPECT_TRUE(memory_.create(kHandle, 3, 8 * kMiB));
+  }
+  void bind(std::uint64_t offset, std::uint64_t handle, std::uint64_t address = 0) {
+    const std::uint64_t number = memory_.begin_bind(kObject, offset, 8 * kMiB, handle, address);
+    EXPECT_NE(number, 0U);
+    memory_.keep_bound(number);
+  }
+  std::uint64_t unbind(unsigned device, std::uint64_t offset, std::uint64_t size) {
+    return end(memory_.begin_unbind(kObject, device, offset, size));
+  }
+  std::uint64_t end(std::uint64_t number) {
+    std::uint64_t freed = 0;
+    memory_.end_unbind(number, [&](const PhysicalMemory::Freed& piece) { freed += piece.bytes; });
+    return freed;
+  }
+  std::uint64_t orphans() {
+    std::uint64_t freed = 0;
+    memory_.end_orphans([&](const PhysicalMemory::Freed& piece) { freed += piece.bytes; });
+    return freed;
+  }
+};
+
+TEST_F(Bound, PieceOutlivesItsHandleUntilItIsUnbound) {
+  bind(16 * kMiB, kHandle);
+  EXPECT_EQ(release(kHandle), 0U);
+  EXPECT_EQ(unbind(2, 16 * kMiB, 8 * kMiB), 0U) << "another device's part";
+  EXPECT_EQ(unbind(3, 18 * kMiB, 8 * kMiB), 0U) << "only a part of it";
+  EXPECT_EQ(unbind(3, 0, 8 * kMiB), 0U) << "another place";
+  EXPECT_EQ(unbind(3, 0, 64 * kMiB), 8 * kMiB);
+  EXPECT_EQ(unbind(3, 0, 64 * kMiB), 0U) << "once";
+}
+
+TEST_F(Bound, PieceIsFoundByItsMappingAndEndsWithItsLastBinding) {
+  ASSERT_TRUE(memory_.map(kAddress, 8 * kMiB, kHandle));
+  bind(0, 0, kAddress + kMiB);
+  bind(8 * kMiB, kHandle);
+  EXPECT_EQ(unmap(kAddress, 8 * kMiB), 0U);
+  EXPECT_EQ(release(kHandle), 0U);
+  EXPECT_EQ(unbind(3, 0, 8 * kMiB), 0U);
+  EXPECT_EQ(unbind(3, 8 * kMiB, 8 * kMiB), 8 * kMiB);
+}
+
+TEST_F(Bound, RefusedBindingAndUnbindingChangeNothing) {
+  EXPECT_EQ(end(memory_.begin_bind(kObject, 0, 8 * kMiB, kHandle, 0)), 0U) << "its handle is there";
+  bind(0, kHandle);
+  memory_.keep_bound(memory_.begin_unbind(kObject, 3, 0, 8 * kMiB));
+  EXPECT_EQ(release(kHandle), 0U);
+  EXPECT_EQ(unbind(3, 0, 8 * kMiB), 8 * kMiB);
+}
+
+TEST_F(Bound, PieceEndsWithItsObject) {
+  bind(0, kHandle);
+  EXPECT_EQ(release(kHandle), 0U);
+  EXPECT_EQ(orphans(), 0U);
+  EXPECT_EQ(release(kObject), 0U);
+  EXPECT_EQ(orphans(), 8 * kMiB);
+  EXPECT_EQ(orphans(), 0U);
+}
+
+TEST_F(Bound, PieceOfAnObjectThatOthersKnowStaysCharged) {
+  bind(0, kHandle);
+  memory_.keep(kObject);
+  EXPECT_EQ(release(kHandle), 0U);
+  EXPECT_EQ(release(kObject), 0U);
+  EXPECT_EQ(orphans(), 0U);
+}
+
+TEST_F(Bound, PieceIsKeptWhereTheObjectIsUnknown) {
+  EXPECT_EQ(memory_.begin_bind(kObject + 1, 0, 8 * kMiB, kHandle, 0), 0U);
+  EXPECT_EQ(release(kHandle), 0U);
+}
+
+TEST_F(Bound, ManyBindingsAreKept) {
+  for (std::uint64_t i = 0; i < 300; ++i) bind(i * 8 * kMiB, kHandle);
+  EXPECT_EQ(release(kHandle), 0U);
+  EXPECT_EQ(unbind(3, 0, 299 * 8 * kMiB), 0U);
+  EXPECT_EQ(unbind(3, 0, 300 * 8 * kMiB), 8 * kMiB);
+}
+
 TEST(WordMap, KeepsItsNamesThroughGrowthAndErasure) {
   WordMap map;
   for (std::uint64_t name = 0; name < 5000; ++name) ASSERT_TRUE(map.put(name << 21U, name));
