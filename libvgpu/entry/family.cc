@@ -26,7 +26,10 @@ constexpr std::uint64_t kSettledMs = 10'000;
 
 // One copy, as the others see it. All live as long as the process.
 struct Copy {
-  HamiAnswer (*replace)(const char* symbol, void* address) noexcept;
+  using Replace = HamiAnswer (*)(const char* symbol, void* address) noexcept;
+  std::atomic<Replace> replace;   // null while its place is being taken
+  std::atomic<bool> is_examined;  // by one thread at a time
+  unsigned (*count)() noexcept;   // of the objects in its name space
   void (*forget)() noexcept;
   Lmid_t name_space;
   unsigned objects;  // in its name space when nothing else is there
@@ -79,22 +82,24 @@ Family& family() noexcept {
 using Dlinfo = int (*)(void* handle, int request, void* out);
 using Join = int (*)(void* family);
 
-unsigned count_objects(void* handle) noexcept {
-  const auto dlinfo = reinterpret_cast<Dlinfo>(find_in_other_objects("dlinfo"));
-  link_map* map = nullptr;
-  if (dlinfo == nullptr || dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0) return 0;
-  while (map->l_prev != nullptr) map = map->l_prev;
+// In this copy's name space. The loader does not change it meanwhile.
+unsigned count_here() noexcept {
   unsigned count = 0;
-  for (; map != nullptr; map = map->l_next) ++count;
+  ::dl_iterate_phdr(
+      [](dl_phdr_info*, std::size_t, void* data) {
+        ++*static_cast<unsigned*>(data);
+        return 0;
+      },
+      &count);
   return count;
 }
 
 using Dlmopen = void* (*)(Lmid_t, const char*, int);
 
-void* open_copy(Lmid_t name_space) noexcept {
+void* open_copy() noexcept {
   const auto function = reinterpret_cast<Dlmopen>(hami_real_dlmopen);
   const char* path = LoadedObject::at(reinterpret_cast<const void*>(&open_copy)).path();
-  return path == nullptr || function == nullptr ? nullptr : function(name_space, path, RTLD_NOW);
+  return path == nullptr || function == nullptr ? nullptr : function(LM_ID_NEWLM, path, RTLD_NOW);
 }
 
 void give(Copy& copy) noexcept {
@@ -109,13 +114,23 @@ bool is_settled(const Copy& copy) noexcept {
 
 // A name space that we made and that is empty again, because what was loaded there failed or was closed.
 // Without this the loader would soon have none left: a copy of ours is never unloaded.
-bool take_empty(Family& family, Lmid_t& name_space) noexcept {
+bool take_if_empty(Copy& copy) noexcept {
+  if (copy.is_examined.exchange(true, std::memory_order_acquire)) return false;
+  const bool is_empty = copy.objects != 0 && is_settled(copy) && copy.count() == copy.objects;
+  if (is_empty) give(copy);
+  copy.is_examined.store(false, std::memory_order_release);
+  return is_empty;
+}
+
+unsigned copies_of(const Family& family) noexcept {
   const unsigned count = family.count.load(std::memory_order_acquire);
-  for (unsigned i = 0; i < count; ++i) {
+  return count < kCopies ? count : kCopies;
+}
+
+bool take_empty(Family& family, Lmid_t& name_space) noexcept {
+  for (unsigned i = 0; i < copies_of(family); ++i) {
     Copy& copy = family.copies[i];
-    if (copy.objects == 0 || !is_settled(copy)) continue;
-    if (count_objects(open_copy(copy.name_space)) != copy.objects) continue;
-    give(copy);
+    if (copy.replace.load(std::memory_order_acquire) == nullptr || !take_if_empty(copy)) continue;
     name_space = copy.name_space;
     return true;
   }
@@ -123,24 +138,24 @@ bool take_empty(Family& family, Lmid_t& name_space) noexcept {
 }
 
 bool make(Family& family, Lmid_t& name_space) noexcept {
-  if (family.count.load(std::memory_order_relaxed) == kCopies) return false;
-  void* handle = open_copy(LM_ID_NEWLM);
+  void* handle = open_copy();
   const auto dlinfo = reinterpret_cast<Dlinfo>(find_in_other_objects("dlinfo"));
   if (handle == nullptr || dlinfo == nullptr || dlinfo(handle, RTLD_DI_LMID, &name_space) != 0) return false;
   const auto join = reinterpret_cast<Join>(real_dlsym(handle, "hami_vgpu_join"));
-  const unsigned index = family.count.load(std::memory_order_relaxed);
-  if (join == nullptr || join(&family) == 0) return false;
-  Copy& copy = family.copies[index];
+  const int place = join == nullptr ? 0 : join(&family);
+  if (place == 0) return false;
+  Copy& copy = family.copies[place - 1];
   copy.name_space = name_space;
-  copy.objects = count_objects(handle);
+  copy.objects = copy.count();
   give(copy);
+  copy.is_examined.store(false, std::memory_order_release);
   return true;
 }
 
-// A name space with a copy of ours in it; false, after a line in the log, when there is none to be had.
+// A name space with a copy of ours in it; false, after a line in the log, when there is none to be had. No
+// lock is held over a call of the loader: another thread may hold the loader's lock and come here.
 bool new_name_space(Lmid_t& name_space) noexcept {
   Family& all = family();
-  const LockGuard guard(all.lock);
   if (take_empty(all, name_space) || make(all, name_space)) return true;
   log(LogLevel::error,
       "cannot load libvgpu.so into a new name space; dlmopen is refused, because what it "
@@ -160,9 +175,9 @@ HamiAnswer ask_family(const char* symbol, void* address) noexcept {
   if (known == nullptr) return {nullptr, 0};
   HamiAnswer answer = {nullptr, 0};
   if (known != &g_own_family) answer = known->replace(symbol, address);
-  const unsigned count = known->count.load(std::memory_order_acquire);
-  for (unsigned i = 0; i < count && answer.decided == 0; ++i) {
-    if (known->copies[i].replace != replace_here) answer = known->copies[i].replace(symbol, address);
+  for (unsigned i = 0; i < copies_of(*known) && answer.decided == 0; ++i) {
+    const Copy::Replace replace = known->copies[i].replace.load(std::memory_order_acquire);
+    if (replace != nullptr && replace != replace_here) answer = replace(symbol, address);
   }
   return answer;
 }
@@ -172,25 +187,33 @@ void forget_in_family(void (*forget)() noexcept) noexcept {
   if (known == nullptr) return forget();
   known->lock.reset();
   known->forget();  // its account is everybody's: first
-  const unsigned count = known->count.load(std::memory_order_acquire);
-  for (unsigned i = 0; i < count; ++i) known->copies[i].forget();
+  for (unsigned i = 0; i < copies_of(*known); ++i) {
+    Copy& copy = known->copies[i];
+    if (copy.replace.load(std::memory_order_acquire) == nullptr) continue;
+    copy.is_examined.store(false, std::memory_order_relaxed);
+    copy.forget();
+  }
 }
 
 }  // namespace hami::vgpu
 
-// Called by the first copy in one that it loaded: from now on this is one of its family. Zero: it cannot be.
+// Called in a copy by the one that loaded it: from now on it is one of the family. Its place there, from 1
+// on; 0: it cannot be.
 HAMI_EXPORT int hami_vgpu_join(void* of) {
   using namespace hami::vgpu;
   auto* family = static_cast<Family*>(of);
   if (family->size != sizeof(Family) + sizeof(Process) || family->page_version != hami::abi::kUsageVersion) {
     return 0;
   }
-  const unsigned index = family->count.load(std::memory_order_relaxed);
-  family->copies[index].replace = replace_here;
-  family->copies[index].forget = forget_process;
+  const unsigned index = family->count.fetch_add(1, std::memory_order_acq_rel);
+  if (index >= kCopies) return 0;
+  Copy& copy = family->copies[index];
+  copy.count = count_here;
+  copy.forget = forget_process;
+  copy.is_examined.store(true, std::memory_order_relaxed);  // until its name space is known
   g_family.store(family, std::memory_order_release);
-  family->count.store(index + 1, std::memory_order_release);
-  return 1;
+  copy.replace.store(replace_here, std::memory_order_release);
+  return static_cast<int>(index) + 1;
 }
 
 HamiOpening hami_name_space_to_open(long name_space, int flags) noexcept {
