@@ -28,6 +28,27 @@ std::string member(const Node& data, std::string_view name) {
   return value != nullptr && value->kind == Node::Kind::scalar ? value->text : std::string{};
 }
 
+// Kubernetes' qualified name: a domain, '/', and the name, of letters, digits, '-', '_' and '.'.
+bool is_resource_name(std::string_view key) {
+  const auto slash = key.find('/');
+  if (slash == std::string_view::npos || slash == 0 || slash + 1 == key.size()) return false;
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  };
+  return std::all_of(key.begin(), key.begin() + static_cast<std::ptrdiff_t>(slash), is_plain) &&
+         std::all_of(key.begin() + static_cast<std::ptrdiff_t>(slash) + 1, key.end(), is_plain);
+}
+
+// In a comment: line feeds are refused before, but a YAML reader ends a line at these too.
+std::string one_line(std::string text) {
+  for (const std::string_view line_break : {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"}) {
+    for (auto at = text.find(line_break); at != std::string::npos; at = text.find(line_break, at))
+      text.replace(at, line_break.size(), " ");
+  }
+  return text;
+}
+
 bool mentions(std::string_view text, std::initializer_list<std::string_view> words) {
   return std::any_of(words.begin(), words.end(),
                      [text](std::string_view word) { return text.find(word) != std::string_view::npos; });
@@ -63,7 +84,7 @@ Result<Definition> definition_in(const std::string& document, std::string_view f
   if (data == nullptr) data = &tree;
   Definition out;
   out.key = member(*data, "key");
-  if (out.key.find('/') == std::string::npos)
+  if (!is_resource_name(out.key))
     return fail(vendors::yaml::error_at(file_name, data->at, "the key 'key' is missing or no resource name",
                                         "write, for example, key: example.com/card"));
   const std::string type = member(*data, "dataType");
@@ -75,10 +96,10 @@ Result<Definition> definition_in(const std::string& document, std::string_view f
   out.unit = member(*data, "resourceUnit");
   out.description = member(*data, "descriptionEn");
   if (out.description.empty()) out.description = member(*data, "labelEn");
-  std::replace(out.description.begin(), out.description.end(), '\n', ' ');
   const std::string standard = member(*data, "defaultValue");
   if (!standard.empty())
     out.description += text::cat({out.description.empty() ? "" : "; ", "default ", standard});
+  out.description = one_line(std::move(out.description));
   out.quantity = quantity_of(out.key, out.unit);
   return out;
 }

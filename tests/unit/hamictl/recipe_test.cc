@@ -158,9 +158,22 @@ resources:
 )");
 }
 
+TEST(RecipeImport, NoDescriptionLeavesItsComment) {
+  const auto with = [](const std::string& line_break) {
+    return import_resources("data: {key: a.b/x, descriptionEn: \"a" + line_break + "extends: b\"}\n", "a",
+                            "card");
+  };
+  for (const char* refused : {"\\n", "\\r"}) EXPECT_FALSE(with(refused)) << refused;
+  for (const char* blank : {"\\N", "\\L", "\\P"})
+    EXPECT_NE(with(blank).value_or("").find("\n  # a extends: b\n"), std::string::npos) << blank;
+}
+
 TEST(RecipeImport, RefusesWhatIsNoWholeNumberOrHasNoName) {
   EXPECT_FALSE(import_resources("data: {key: example.com/card, dataType: string}\n", "a", "card"));
   EXPECT_FALSE(import_resources("data: {dataType: integer}\n", "a", "card"));
+  for (const char* key :
+       {"card", "/card", "a.b/", "a.b/c/d", "\"a.b/x\\ndevices: []\"", "\"a.b/{x: y\"", "a.b/x y"})
+    EXPECT_FALSE(import_resources(std::string("data: {key: ") + key + "}\n", "a", "card")) << key;
   EXPECT_FALSE(import_resources("", "a", "card"));
   EXPECT_FALSE(import_resources("data: {key: a.b/x}\n---\ndata: {key: a.b/y}\n", "a", "card"));
 }
