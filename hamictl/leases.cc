@@ -46,7 +46,8 @@ Result<std::string> end_lease(const std::string& state_dir, const std::string& n
   HAMI_TRY(auto ledger, state::Ledger::open(state_dir));
   for (const auto& lease : ledger.leases()) {
     if (lease.key != name && lease.container_id != name) continue;
-    if (!state::is_stale(lease)) {
+    // Whether the container of a damaged lease lives only the administrator can know.
+    if (!lease.damaged && !state::is_stale(lease)) {
       return fail(Errc::denied, text::cat({"release ", text::quote(name), ": its container is still there"}),
                   "delete the container; its slice comes back by itself");
     }

@@ -41,7 +41,9 @@ Result<> release_container(std::string_view state_text, const std::string& state
   std::vector<std::string> keys;
   for (const state::Lease& lease : ledger.leases()) {
     const bool same_bundle = lease.bundle == state.bundle || lease.engine_root.empty();
-    if (lease.container_id == state.id && same_bundle) keys.push_back(lease.key);
+    const bool is_ours = lease.damaged ? lease.key == state::lease_key("", state.id)
+                                       : lease.container_id == state.id && same_bundle;
+    if (is_ours) keys.push_back(lease.key);
   }
   for (const std::string& key : keys) HAMI_CHECK(ledger.release(key));
   return {};

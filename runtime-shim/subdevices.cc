@@ -133,8 +133,10 @@ Result<Owners> owners(const std::string& state_dir) {
   constexpr std::string_view kAside = ".json.corrupt";
   Owners out;
   HAMI_TRY(const auto ledger, state::Ledger::open(state_dir));
-  for (const state::Lease& lease : ledger.leases())
+  for (const state::Lease& lease : ledger.leases()) {
+    if (lease.damaged) out.doubtful.insert(lease.key);
     out.alive.insert({lease.key, {lease.creator_pid, lease.creator_start}});
+  }
   for (const std::string& name : names_in(state_dir + "/ledger")) {
     if (name.ends_with(kAside)) out.doubtful.insert(name.substr(0, name.size() - kAside.size()));
   }

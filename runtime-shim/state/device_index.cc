@@ -15,12 +15,16 @@
 #include "oci-config/base/text.h"
 #include "oci-config/base/unique_fd.h"
 #include "runtime-shim/state/ledger.h"
+#include "runtime-shim/state/presence.h"
 
 namespace hami::state {
 
 namespace {
 
 constexpr const char* kComplete = "/.complete";
+// Vendor and device in two lines.
+constexpr const char* kName = "/.name";
+constexpr std::size_t kMaxNameBytes = 4096;
 
 struct CloseDir {
   void operator()(DIR* dir) const noexcept { ::closedir(dir); }
@@ -39,6 +43,14 @@ std::vector<std::string> names_in(const std::string& directory) {
 Result<> make_file(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   return fd ? Result<>{} : fail_errno("create", path);
+}
+
+// The directory of a device, with its name.
+Result<> make_directory(const std::string& directory, const DeviceName& device) {
+  const std::string name = directory + kName;
+  if (is_there(name)) return {};
+  HAMI_CHECK(files::make_dirs(directory, 0700));
+  return files::write_atomic(name, text::cat({device.vendor, "\n", device.device}), 0600);
 }
 
 // By the system call that hami-hook is left with when it releases a lease.
@@ -60,12 +72,12 @@ std::string DeviceIndex::directory_of(const DeviceName& device) const {
   return text::cat({dir_, "/", text::hex64(text::fnv1a(text::cat({device.vendor, "\n", device.device})))});
 }
 
-bool DeviceIndex::is_complete() const { return ::access((dir_ + kComplete).c_str(), F_OK) == 0; }
+bool DeviceIndex::is_complete() const { return is_there(dir_ + kComplete); }
 
 Result<> DeviceIndex::add(const Lease& lease) const {
   for (const DeviceName& device : devices_of(lease)) {
     const std::string directory = directory_of(device);
-    HAMI_CHECK(files::make_dirs(directory, 0700));
+    HAMI_CHECK(make_directory(directory, device));
     HAMI_CHECK(make_file(text::cat({directory, "/", lease.key})));
   }
   return {};
@@ -77,6 +89,18 @@ void DeviceIndex::remove(const Lease& lease, const std::vector<DeviceName>& but)
     return std::find(but.begin(), but.end(), device) != but.end();
   });
   forget(lease.key, devices);
+}
+
+std::vector<DeviceName> DeviceIndex::devices_of_key(const std::string& key) const {
+  std::vector<DeviceName> out;
+  for (const std::string& name : names_in(dir_)) {
+    const std::string directory = text::cat({dir_, "/", name});
+    if (!is_there(text::cat({directory, "/", key}))) continue;
+    const auto text = files::read_trusted(directory + kName, kMaxNameBytes, files::Trust::root_owned);
+    const auto line_end = text ? text->find('\n') : std::string::npos;
+    if (line_end != std::string::npos) out.push_back({text->substr(0, line_end), text->substr(line_end + 1)});
+  }
+  return out;
 }
 
 void DeviceIndex::forget(const std::string& key, const std::vector<DeviceName>& devices) const {
@@ -100,7 +124,7 @@ Result<std::vector<std::string>> DeviceIndex::repair(const std::vector<Lease>& l
     bool is_whole = true;
     for (const DeviceName& device : devices_of(lease)) {
       const std::string path = text::cat({directory_of(device), "/", lease.key});
-      is_whole = is_whole && ::access(path.c_str(), F_OK) == 0;
+      is_whole = is_whole && is_there(path);
       wanted.insert(path);
     }
     if (is_whole) continue;

@@ -1,6 +1,7 @@
 // Which leases are on a device, without reading the leases: an empty file <dir>/<device>/<key of the lease>
-// for each. The leases themselves say what is true: a file is made before its lease and removed after it, so
-// one too many is possible after a crash and one too few is not. The caller holds the ledger's lock.
+// for each, and <dir>/<device>/.name with the device's own name. The leases themselves say what is true: a
+// file is made before its lease and removed after it, so one too many is possible after a crash and one too
+// few is not. The caller holds the ledger's lock.
 #pragma once
 
 #include <string>
@@ -35,6 +36,9 @@ class DeviceIndex {
 
   // Keys of the leases on these devices, each once; some may be gone.
   [[nodiscard]] std::vector<std::string> keys_on(const std::vector<DeviceName>& devices) const;
+
+  // Where the lease of this key is listed; devices whose name cannot be read are left out.
+  [[nodiscard]] std::vector<DeviceName> devices_of_key(const std::string& key) const;
 
   // The lease of this key is gone: it is on none of these devices.
   void forget(const std::string& key, const std::vector<DeviceName>& devices) const;

@@ -15,6 +15,7 @@
 #include "runtime-shim/state/lease_json.h"
 #include "runtime-shim/state/liveness.h"
 #include "runtime-shim/state/lock.h"
+#include "runtime-shim/state/presence.h"
 
 namespace hami::state {
 
@@ -112,14 +113,36 @@ Result<Ledger> Ledger::open_for(const std::string& state_dir, const std::vector<
 
 std::string Ledger::path_of(const std::string& key) const { return text::cat({dir_, "/", key, kSuffix}); }
 
-// Loads the lease of this file, or sets it aside.
+// Loads the lease of this file, or what is known about it without.
 void Ledger::take(const std::string& key) {
   auto lease = load_lease(path_of(key), key);
   if (lease) {
     leases_.push_back(*std::move(lease));
   } else {
-    set_aside(path_of(key), lease.error());
+    keep_damaged(key, lease.error());
   }
+}
+
+void Ledger::keep_damaged(const std::string& key, const Error& why) {
+  const auto devices = index().devices_of_key(key);
+  if (!is_key(key) || devices.empty()) {
+    set_aside(path_of(key), why);
+    return;
+  }
+  Lease lease;
+  lease.key = key;
+  lease.container_id = key;
+  lease.source = "damaged";
+  lease.damaged = true;
+  std::vector<std::string> names;
+  for (const DeviceName& device : devices) {
+    lease.holdings.push_back({device.vendor, device.device, Bytes{}, Percent{}, true});
+    names.push_back(device.device);
+  }
+  leases_.push_back(std::move(lease));
+  findings_.push_back(
+      text::cat({"lease ", text::quote(path_of(key)), ": ", why.message, ": it keeps ",
+                 text::join(names, ", "), " until its container is deleted; see hamictl release ", key}));
 }
 
 Result<> Ledger::load() {
@@ -146,7 +169,7 @@ Result<> Ledger::load_on(const std::vector<DeviceName>& devices, const std::stri
   if (is_key(key) && std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
   for (const std::string& name : keys) {
     // What a writer listed and did not write, or removed and did not unlist.
-    if (!is_key(name) || ::access(path_of(name).c_str(), F_OK) != 0) {
+    if (!is_key(name) || !is_there(path_of(name))) {
       index().forget(name, devices);
       continue;
     }
@@ -177,7 +200,7 @@ Result<> Ledger::commit(const Lease& lease) {
     return listed;
   }
   if (auto written = files::write_atomic(path_of(lease.key), to_json(lease), 0600); !written) {
-    if (::access(path_of(lease.key).c_str(), F_OK) != 0) index().remove(lease);
+    if (!is_there(path_of(lease.key))) index().remove(lease);
     return written;
   }
   for (const Lease& other : leases_) {

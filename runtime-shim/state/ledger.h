@@ -44,6 +44,9 @@ struct Lease {
   std::uint64_t creator_start = 0;  // field 22 of /proc/<pid>/stat: the pid may be somebody else's later
   std::int64_t created_at = 0;      // seconds since the epoch
   std::vector<Holding> holdings;
+  // Its file could not be read: `holdings` has the devices it is listed on, each alone; of the rest only
+  // `key` is known. Never written.
+  bool damaged = false;
   friend bool operator==(const Lease&, const Lease&) = default;
 };
 
@@ -54,8 +57,9 @@ struct Lease {
 class Ledger {
  public:
   // Creates the directories (0700) when missing, waits up to `timeout_ms` for the lock, loads every lease. A
-  // file that cannot be read as a lease is set aside as <name>.corrupt and reported in `findings()`; its
-  // container directory and device stay protected only as far as it could be read.
+  // lease that cannot be read and is listed on devices keeps those, alone, until it is released: its
+  // container may live. A file that is listed nowhere was never a lease and is set aside as <name>.corrupt.
+  // `findings()` tells of both.
   [[nodiscard]] static Result<Ledger> open(const std::string& state_dir, int timeout_ms = 5000);
 
   // Like open, but loads the leases on these devices and the lease of `key` only: what is on other devices
@@ -85,6 +89,7 @@ class Ledger {
   Result<> load_on(const std::vector<DeviceName>& devices, const std::string& key);
   void take(const std::string& key);
   static Result<Lease> load_lease(const std::string& path, const std::string& key);
+  void keep_damaged(const std::string& key, const Error& why);
   void set_aside(const std::string& path, const Error& why);
   // Container directories without a lease: a writer died between releasing and removing.
   Result<> remove_orphans();
@@ -103,7 +108,7 @@ class Ledger {
 
 // True when nothing of the container can run any more: another boot; or its state directory
 // <engine_root>/<id> is gone or names a dead init process with an empty cgroup, and the creating process has
-// ended too. When in doubt, false.
+// ended too. When in doubt, and of a damaged lease, false.
 [[nodiscard]] bool is_stale(const Lease& lease, const std::string& proc_dir = "/proc");
 
 }  // namespace hami::state

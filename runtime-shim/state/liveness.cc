@@ -94,6 +94,7 @@ std::string this_boot(const std::string& proc_dir) {
 }  // namespace
 
 bool is_stale(const Lease& lease, const std::string& proc_dir) {
+  if (lease.damaged) return false;
   const std::string boot = this_boot(proc_dir);
   if (!boot.empty() && !lease.boot_id.empty() && boot != lease.boot_id) return true;
   if (is_being_created(lease, proc_dir)) return false;

@@ -104,16 +104,37 @@ container_stopped() { [ "$(low_level state "$1" | jq -r .status)" = stopped ]; }
   assert_node_is_free
 }
 
-@test "a lease file that is damaged is set aside and told, and the node goes on" {
+@test "a damaged lease keeps its card from others and is told; the other card goes on, and its end frees it" {
   slice_bundle one 3000 sleep 100000
   start_container one
   truncate -s 20 "$(leases)"
   slice_bundle two 1000 true
-
   try hami run --bundle "$T/two" two
-
   assert_status 0
-  ls "$STATE"/ledger | grep -q corrupt || explain "no file was set aside: $(ls "$STATE/ledger")"
+
+  whole_node_bundle all true
+  try hami run --bundle "$T/all" all
+  assert_status 1
+  assert_in "held by one container alone" "$err"
+  try "$HAMI_BUILD_DIR/bin/hamictl" ps --state-dir "$STATE"
+  assert_in "hamictl release one-" "$out"
+
+  hami delete --force one
+  assert_node_is_free
+}
+
+@test "an administrator ends a damaged lease whose container is gone" {
+  slice_bundle one 3000 sleep 100000
+  start_container one
+  kill -KILL "$(low_level state one | jq .pid)"
+  wait_for 10 container_stopped one
+  rm -rf "$T/root/one"
+  local lease
+  lease=$(leases)
+  : >"$lease"
+
+  "$HAMI_BUILD_DIR/bin/hamictl" release --state-dir "$STATE" "$(basename "$lease" .json)"
+  assert_node_is_free
 }
 
 @test "delete --force after a refused create is harmless, twice" {

@@ -25,9 +25,11 @@ namespace hami::state {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 using ::testing::UnorderedElementsAreArray;
 
@@ -118,6 +120,46 @@ TEST_F(LedgerTest, SetsAUnreadableLeaseAsideAndSaysSo) {
   }
   EXPECT_TRUE(fs::exists(dir_ / "ledger/bad.json.corrupt"));
   EXPECT_THAT(open().findings(), IsEmpty());
+}
+
+TEST_F(LedgerTest, ADamagedLeaseKeepsItsDevicesUntilItIsReleased) {
+  Lease two = living("two");
+  two.holdings.push_back({"nvidia", "GPU-2", Bytes::mib(1), Percent{1}, false});
+  ASSERT_TRUE(open().commit(two));
+  std::ofstream(dir_ / "ledger/two.json") << "{\"key\":";
+
+  const auto expect_held = [](const Ledger& ledger) {
+    ASSERT_THAT(ledger.leases(), SizeIs(1));
+    const Lease& lease = ledger.leases().front();
+    EXPECT_TRUE(lease.damaged);
+    EXPECT_EQ(lease.key, "two");
+    EXPECT_THAT(lease.holdings, UnorderedElementsAre(Holding{"nvidia", "GPU-1", Bytes{}, Percent{}, true},
+                                                     Holding{"nvidia", "GPU-2", Bytes{}, Percent{}, true}));
+    EXPECT_THAT(ledger.findings(), ElementsAre(AllOf(HasSubstr("two.json"), HasSubstr("GPU-1"),
+                                                     HasSubstr("hamictl release two"))));
+  };
+  expect_held(open());
+  expect_held(open());  // it is told every time
+  expect_held(*Ledger::open_for(dir_, {{"nvidia", "GPU-2"}}, "other"));
+  EXPECT_THAT(Ledger::open_for(dir_, {{"nvidia", "GPU-3"}}, "other")->leases(), IsEmpty());
+
+  {
+    auto ledger = open();
+    ASSERT_TRUE(ledger.release_stale());
+    expect_held(ledger);
+    ASSERT_TRUE(ledger.release("two"));
+  }
+  EXPECT_THAT(open().leases(), IsEmpty());
+  EXPECT_THAT(Ledger::open_for(dir_, {{"nvidia", "GPU-1"}}, "other")->findings(), IsEmpty());
+}
+
+TEST_F(LedgerTest, AContainerThatIsMadeAnewMendsItsDamagedLease) {
+  ASSERT_TRUE(open().commit(living("a")));
+  std::ofstream(dir_ / "ledger/a.json") << "";
+
+  ASSERT_TRUE(open().commit(living("a")));
+
+  EXPECT_THAT(open().leases(), ElementsAre(living("a")));
 }
 
 TEST_F(LedgerTest, ALeaseUnderAnothersNameIsNone) {
