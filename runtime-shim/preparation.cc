@@ -32,6 +32,9 @@ namespace {
 // Leases that a create looks at for containers that are gone, beside its own work; all of them only when
 // there is no room.
 constexpr std::size_t kStaleChecks = 16;
+// A create has its turn at the ledger in milliseconds; when hundreds come at once on a busy node, it waits
+// rather than fails.
+constexpr int kTurnMs = 30'000;
 
 // An engine of an ordinary user cannot take part in the node's ledger, so it cannot be given a part of a
 // device.
@@ -334,13 +337,13 @@ Result<> Preparation::obey_schedulers(Request& request) {
 // the rest of the namespace.
 Result<state::Ledger> Preparation::ledger_for_devices() const {
   const std::string& dir = config_.roots.state_dir;
-  if (!config_.policy.namespaces.empty()) return state::Ledger::open(dir);
+  if (!config_.policy.namespaces.empty()) return state::Ledger::open(dir, kTurnMs);
   std::vector<state::DeviceName> devices;
   for (const VendorNode& node : node_) {
     for (const vendors::Device& device : node.inventory.devices)
       devices.push_back({node.inventory.vendor, device.uuid});
   }
-  return state::Ledger::open_for(dir, devices, container_.key);
+  return state::Ledger::open_for(dir, devices, container_.key, kTurnMs);
 }
 
 // What there is room for, on the devices and in the Pod's namespace.

@@ -177,14 +177,17 @@ Outcome Node::create(const fs::path& bundle, const std::string& id,
              std::move(env));
 }
 
-int Node::start_create(const fs::path& bundle, const std::string& id) const {
+int Node::start_create(const fs::path& bundle, const std::string& id,
+                       std::vector<std::string> wrapper) const {
   const std::string start = std::to_string(state::start_time(::getpid()).value_or(0));
   const std::map<std::string, std::string> env{{"HAMI_CONFIG_FILE", (dir / "config.toml").string()},
                                                {"FAKE_RUNC_INIT", std::to_string(::getpid()) + " " + start}};
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  const int pid = spawn({HAMI_RUNTIME, "--root", root.string(), "create", "--bundle", bundle.string(), id},
-                        env, null, null);
-  ::close(null);
+  const int err = ::open((bundle / "stderr").c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  for (const std::string& word : {std::string(HAMI_RUNTIME), std::string("--root"), root.string(),
+                                  std::string("create"), std::string("--bundle"), bundle.string(), id})
+    wrapper.push_back(word);
+  const int pid = spawn(std::move(wrapper), env, err, err);
+  ::close(err);
   return pid;
 }
 

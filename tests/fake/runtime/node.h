@@ -34,8 +34,10 @@ class Node {
   // run() of "--root <root> create --bundle <bundle> <id>".
   Outcome create(const std::filesystem::path& bundle, const std::string& id,
                  std::map<std::string, std::string> env = {}) const;
-  // Starts `create` and returns at once; the caller waits for the pid.
-  [[nodiscard]] int start_create(const std::filesystem::path& bundle, const std::string& id) const;
+  // Starts `create`, behind the words of `wrapper`, and returns at once; the caller waits for the pid. What
+  // it says on stderr is in <bundle>/stderr.
+  [[nodiscard]] int start_create(const std::filesystem::path& bundle, const std::string& id,
+                                 std::vector<std::string> wrapper = {}) const;
 
   // Writes config.toml; `text` is appended to the keys that point at this node.
   void configure(const std::string& text, const std::string& low_level = {}) const;
