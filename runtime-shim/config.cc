@@ -222,6 +222,8 @@ constexpr Key kKeys[] = {
      }},
     {"policy", "share_floor",
      [](Config& c, const toml::node& n) { return take_number(n, 1, 100, c.policy.share_floor.value); }},
+    {"policy", "memory_wait",
+     [](Config& c, const toml::node& n) { return take_number(n, 0, 3600, c.policy.memory_wait); }},
     {"policy", "memory_scaling",
      [](Config& c, const toml::node& n) { return take_scaling(n, c.policy.memory_scaling); }},
     {"policy", "core_scaling",

@@ -105,7 +105,8 @@ Result<bool> is_enforced(const VendorRequest& request, const VendorAllocation& a
   return fail(Errc::denied, text::cat({request.origin(), ": ", why}), kAllowUnenforced);
 }
 
-Result<> add_slice_devices(const VendorAllocation& allocation, abi::SliceFile& slice) {
+Result<> add_slice_devices(const VendorAllocation& allocation, std::uint32_t memory_wait,
+                           abi::SliceFile& slice) {
   for (const Grant& grant : allocation.grants) {
     if (slice.device_count == abi::kMaxDevices || grant.uuid.size() >= sizeof slice.devices[0].uuid) {
       return fail(Errc::invalid_request,
@@ -115,6 +116,7 @@ Result<> add_slice_devices(const VendorAllocation& allocation, abi::SliceFile& s
     abi::SliceDevice& device = slice.devices[slice.device_count++];
     grant.uuid.copy(device.uuid, sizeof device.uuid - 1);
     device.memory_limit = grant.memory_limit.value;
+    device.memory_wait = memory_wait;
     // An MPS daemon holds the threads; holding the time as well would take twice.
     device.core_limit = grant.mode == vendors::Mode::mps ? 0 : grant.core_limit.value;
   }
@@ -126,12 +128,17 @@ T value_of(const std::optional<Stated<T>>& stated, T fallback) {
   return stated ? stated->value : fallback;
 }
 
+std::uint32_t memory_wait_of(const VendorRequest& request, const Policy& policy) {
+  return value_of(request.memory_wait, policy.memory_wait);
+}
+
 void set_modes(const VendorRequest& request, const Policy& policy, abi::SliceFile& slice) {
   slice.core_policy =
       static_cast<std::uint32_t>(value_of(request.core_policy, abi::CorePolicy::work_conserving));
   slice.priority = value_of(request.priority, 1);  // HAMi-core's default: low
   slice.share_floor = policy.share_floor.value * 10;
-  const bool overcommitted = policy.memory_scaling.thousandths > 1000;
+  // Who is to wait for the card does not want memory of another kind at once.
+  const bool overcommitted = policy.memory_scaling.thousandths > 1000 && memory_wait_of(request, policy) == 0;
   if (value_of(request.oversubscribe, overcommitted)) slice.flags |= abi::kSliceOversubscribe;
   if (value_of(request.oom_killer, false)) slice.flags |= abi::kSliceActiveOomKiller;
 }
@@ -294,7 +301,7 @@ Result<> add_vendor(const VendorRequest& request, const VendorAllocation& alloca
   if (!enforced) return {};
   if (!plan.slice) plan.slice.emplace();
   set_modes(request, policy, *plan.slice);
-  return add_slice_devices(allocation, *plan.slice);
+  return add_slice_devices(allocation, memory_wait_of(request, policy), *plan.slice);
 }
 
 }  // namespace

@@ -432,6 +432,7 @@ struct LimitVariables {
   std::string core_policy;
   std::string oversubscribe;
   std::string oom_killer;
+  std::string memory_wait;
   friend bool operator==(const LimitVariables&, const LimitVariables&) = default;
 };
 

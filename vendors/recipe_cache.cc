@@ -307,7 +307,7 @@ void members(A& a, ModelResources& v) {
 }
 template <typename A>
 void members(A& a, LimitVariables& v) {
-  a(v.memory, v.cores, v.priority, v.core_policy, v.oversubscribe, v.oom_killer);
+  a(v.memory, v.cores, v.priority, v.core_policy, v.oversubscribe, v.oom_killer, v.memory_wait);
 }
 template <typename A>
 void members(A& a, Resources& v) {

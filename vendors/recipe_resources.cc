@@ -240,7 +240,8 @@ void Decoder::resources(const yaml::Node& node, Resources& out) {
                                  variable_name("priority", out.limit_env.priority),
                                  variable_name("corePolicy", out.limit_env.core_policy),
                                  variable_name("oversubscribe", out.limit_env.oversubscribe),
-                                 variable_name("oomKiller", out.limit_env.oom_killer)});
+                                 variable_name("oomKiller", out.limit_env.oom_killer),
+                                 variable_name("memoryWait", out.limit_env.memory_wait)});
                     }},
                });
 }

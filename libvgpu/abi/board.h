@@ -1,4 +1,5 @@
-// What containers on one card tell each other: that they have work on it, and when they want it quiet.
+// What containers on one card tell each other: that they have work on it, when they want it quiet, and that
+// they wait for its memory.
 //
 // Each container writes one file of its own, mounted read-write at kBoardPath. The host links that file into
 // one directory per card (/run/hami/cards/<uuid>/), which every container on the card has read-only at
@@ -29,12 +30,24 @@ struct BoardDevice {
   std::atomic<std::uint64_t> reserved[5];
 };
 
+// A request that waits for memory of a card that is full. Whoever waits says so again and again: one that was
+// killed leaves a place that ends by itself.
+struct BoardWaiter {
+  std::atomic<std::uint64_t> since;   // the place in the line: who came first goes first; 0: a free place
+  std::atomic<std::uint64_t> until;   // the place is held until then
+  std::atomic<std::uint64_t> device;  // of the container
+  std::uint64_t reserved;
+};
+inline constexpr std::uint32_t kBoardWaiters = 32;
+
 struct Board {
   std::uint64_t magic;
   std::uint64_t reserved[7];
   BoardDevice devices[kMaxDevices];
+  BoardWaiter waiters[kBoardWaiters];
 };
-static_assert(sizeof(BoardDevice) == 64 && sizeof(Board) == 64 + kMaxDevices * 64);
+static_assert(sizeof(BoardDevice) == 64 && sizeof(BoardWaiter) == 32);
+static_assert(sizeof(Board) == 64 + kMaxDevices * 64 + kBoardWaiters * 32);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 // What the name of a board in a card's directory says: "<priority>-<percent>-<device>-<id>". The id is 16

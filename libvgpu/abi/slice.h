@@ -23,14 +23,14 @@ enum class CorePolicy : std::uint32_t { work_conserving = 0, force = 1, disable 
 
 enum SliceFlags : std::uint32_t {
   kSliceOversubscribe = 1U << 0U,  // CUDA_OVERSUBSCRIBE: managed memory may stand in for device memory
-  kSliceActiveOomKiller = 1U << 1U,
+  kSliceActiveOomKiller = 1U << 1U,  // ACTIVE_OOM_KILLER: a request over the limit ends its process
 };
 
 struct SliceDevice {
   char uuid[64];               // "GPU-…", NUL-terminated
   std::uint64_t memory_limit;  // bytes; 0: no limit
   std::uint32_t core_limit;    // percent, 1 to 100; 0: no limit
-  std::uint32_t reserved;
+  std::uint32_t memory_wait;   // seconds for which a request waits for a card that is full; 0: it does not
 };
 
 struct SliceFile {

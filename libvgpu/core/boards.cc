@@ -40,17 +40,53 @@ class Descriptor {
 };
 
 // A file that its writer may have cut off gives nothing.
-bool read_board(int directory, const abi::BoardName& name, share::Neighbour& out) noexcept {
+bool read_words(int directory, const abi::BoardName& name, std::size_t offset, std::uint64_t* words,
+                std::size_t size) noexcept {
   char text[abi::kBoardNameSize];
   abi::format_board_name(name, text);
   const Descriptor file(::openat(directory, text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (file.get() < 0) return false;
+  return ::pread(file.get(), words, size, static_cast<off_t>(offset)) == static_cast<ssize_t>(size);
+}
+
+bool read_board(int directory, const abi::BoardName& name, share::Neighbour& out) noexcept {
   std::uint64_t words[3] = {};
-  const auto offset =
-      static_cast<off_t>(offsetof(abi::Board, devices) + name.device * sizeof(abi::BoardDevice));
-  if (::pread(file.get(), words, sizeof words, offset) != static_cast<ssize_t>(sizeof words)) return false;
+  const std::size_t offset = offsetof(abi::Board, devices) + name.device * sizeof(abi::BoardDevice);
+  if (!read_words(directory, name, offset, words, sizeof words)) return false;
   out = {name.id, name.priority, words[0], words[1], words[2]};
   return true;
+}
+
+bool has_waiter_before(int directory, const abi::BoardName& name, std::uint64_t now,
+                       const share::Place& mine) noexcept {
+  constexpr std::size_t kWords = sizeof(abi::BoardWaiter) / sizeof(std::uint64_t);
+  std::uint64_t words[abi::kBoardWaiters * kWords] = {};
+  if (!read_words(directory, name, offsetof(abi::Board, waiters), words, sizeof words)) return false;
+  for (std::uint32_t i = 0; i < abi::kBoardWaiters; ++i) {
+    const std::uint64_t* one = words + i * kWords;
+    const share::Place place = {one[0], one[1], one[2], name.id, i};
+    if (place.device == name.device && share::is_taken(place, now) && share::is_before(place, mine))
+      return true;
+  }
+  return false;
+}
+
+// Calls visit(directory, name) for every file of the directory.
+template <typename Visit>
+bool each_file(const char* path, Visit visit) noexcept {
+  const Descriptor directory(::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0) return false;
+  char buffer[4096];
+  for (;;) {
+    const long size = ::syscall(SYS_getdents64, directory.get(), buffer, sizeof buffer);
+    if (size <= 0) return true;
+    for (long at = 0; at < size;) {
+      unsigned short length = 0;
+      std::memcpy(&length, buffer + at + kEntrySize, sizeof length);
+      visit(directory.get(), buffer + at + kEntryName);
+      at += length;
+    }
+  }
 }
 
 }  // namespace
@@ -84,23 +120,15 @@ void CardBoards::scan(const char* path, std::uint64_t now, std::uint64_t own_ino
   if (!file_status(AT_FDCWD, path, 0, info)) return;
   const std::int64_t modified = info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec;
   if (modified == modified_ && is_settled_ && now < scanned_at_ + kScanEvery) return;
-  const Descriptor directory(::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() < 0) return;
+  const unsigned before = count_;
+  count_ = 0;
+  if (!each_file(path, [=, this](int directory, const char* name) { add(directory, name, own_inode); })) {
+    count_ = before;
+    return;
+  }
   is_settled_ = modified == modified_;
   modified_ = modified;
   scanned_at_ = now;
-  count_ = 0;
-  char buffer[4096];
-  for (;;) {
-    const long size = ::syscall(SYS_getdents64, directory.get(), buffer, sizeof buffer);
-    if (size <= 0) return;
-    for (long at = 0; at < size;) {
-      unsigned short length = 0;
-      std::memcpy(&length, buffer + at + kEntrySize, sizeof length);
-      add(directory.get(), buffer + at + kEntryName, own_inode);
-      at += length;
-    }
-  }
 }
 
 void CardBoards::look(const char* path, std::uint64_t now, std::uint64_t own_inode,
@@ -130,6 +158,19 @@ void CardBoards::forget() noexcept {
   modified_ = -1;
   is_settled_ = false;
   count_ = 0;
+}
+
+bool is_neighbour_before(const char* path, std::uint64_t now, std::uint64_t own_inode,
+                         const share::Place& mine) noexcept {
+  bool found = false;
+  each_file(path, [&](int directory, const char* text) {
+    abi::BoardName name;
+    struct stat info {};
+    if (found || !abi::parse_board_name(text, name)) return;
+    if (!file_status(directory, text, AT_SYMLINK_NOFOLLOW, info) || info.st_ino == own_inode) return;
+    found = has_waiter_before(directory, name, now, mine);
+  });
+  return found;
 }
 
 abi::Board* open_board(const char* path, std::uint64_t& inode) noexcept {

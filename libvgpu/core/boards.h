@@ -6,6 +6,7 @@
 
 #include "libvgpu/abi/board.h"
 #include "libvgpu/core/lock.h"
+#include "libvgpu/share/line.h"
 #include "libvgpu/share/neighbours.h"
 
 namespace hami::vgpu {
@@ -42,6 +43,10 @@ class CardBoards {
 // Where a container has the boards of its device `index`.
 using CardPath = char[64];
 void card_path(unsigned index, CardPath& path) noexcept;
+
+// Whether a neighbour in the card's `directory` waits for its memory since before `mine`.
+bool is_neighbour_before(const char* directory, std::uint64_t now, std::uint64_t own_inode,
+                         const share::Place& mine) noexcept;
 
 // Maps our own board. nullptr where the runtime gave none.
 abi::Board* open_board(const char* path, std::uint64_t& inode) noexcept;

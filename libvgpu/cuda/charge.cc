@@ -14,6 +14,8 @@ Reservation reserve(unsigned device, std::uint64_t bytes) noexcept {
   if (verdict == Verdict::refused && bytes <= limit && give_up_stock(device)) {
     verdict = account.admit(device, bytes, limit);
   }
+  if (verdict == Verdict::refused) [[unlikely]]
+    over_the_limit(device, bytes, limit);
   return Reservation{account, device, bytes, verdict};
 }
 

@@ -5,6 +5,7 @@
 #include "libvgpu/cuda/contexts.h"
 #include "libvgpu/cuda/devices.h"
 #include "libvgpu/cuda/driver.h"
+#include "libvgpu/cuda/room.h"
 
 namespace hami::vgpu {
 
@@ -81,7 +82,7 @@ template <typename... Steps>
 CUresult make_on(unsigned device, Space space, std::uint64_t bytes, const Making<Steps...>& making) noexcept {
   Reservation reservation = reserve(device, bytes);
   if (!reservation) return refusal(reservation);
-  const CUresult status = making.call();
+  const CUresult status = with_room(device, making.call);
   if (status != CUDA_SUCCESS) return status;
   if (reservation.settle(making.settled(), limit_of(device)) && keep(space, making.name(), reservation)) {
     return CUDA_SUCCESS;
@@ -115,7 +116,7 @@ CUresult allocate_on(unsigned device, unsigned owner, Pointer* out, std::uint64_
   // A small piece may need a block of its own: which it gets is known afterwards.
   Reservation reservation = reserve(device, bytes != 0 && bytes < kSmallBelow ? kBlockBytes : bytes);
   if (!reservation) return refusal(reservation);
-  const CUresult status = call();
+  const CUresult status = with_room(device, call);
   if (status != CUDA_SUCCESS) return status;
   if (keep_linear(*out, settled(), owner, reservation)) return CUDA_SUCCESS;
   driver<&CudaDriver::cuMemFree_v2>(CUdeviceptr{*out});

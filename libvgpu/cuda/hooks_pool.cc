@@ -55,18 +55,21 @@ bool remember(Pool& pool, CUdeviceptr ptr, std::uint64_t bytes) noexcept {
 }
 
 // One attempt, with the pool locked. CUDA_ERROR_OUT_OF_MEMORY also when the pool grew by more than there is
-// room for.
+// room for. `is_over`: the limit refused it, not the card.
 template <typename Family, typename Call>
-CUresult try_pool(Pool& pool, CUdeviceptr* out, std::uint64_t bytes, CUstream stream, Call call) noexcept {
+CUresult try_pool(Pool& pool, CUdeviceptr* out, std::uint64_t bytes, CUstream stream, Call call,
+                  bool& is_over) noexcept {
   CUmemoryPool handle = pool.handle.load(std::memory_order_acquire);
   const Stock before = pool_stock(handle);
   settle(pool.store, before);
   Reservation reservation = reserve_growth(pool.store, missing_bytes(pool.store, before, bytes));
+  is_over = reservation.verdict() == Verdict::refused;
   if (!reservation) return refusal(reservation);
   const CUresult status = call();
   if (status != CUDA_SUCCESS) return status;
   if (settle_growth(pool.store, pool_stock(handle), reservation) && remember(pool, *out, bytes))
     return CUDA_SUCCESS;
+  is_over = true;
   driver<Family::kFree>(*out, stream);
   driver<Family::kSynchronize>(stream);
   driver<&CudaDriver::cuMemPoolTrimTo>(handle, std::size_t{0});
@@ -80,17 +83,23 @@ CUresult allocate_from(Pool* pool, CUdeviceptr* out, std::uint64_t bytes, CUstre
                        Call call) noexcept {
   if (pool == nullptr) return kUnusable;
   if (!pool->is_charged) return call();
-  CUresult status = CUDA_SUCCESS;
-  {
+  bool is_over = false;
+  const unsigned device = pool->store.device;
+  const auto attempt = [&] {
     const LockGuard guard(pool->store.lock);
-    status = try_pool<Family>(*pool, out, bytes, stream, call);
-  }
+    return try_pool<Family>(*pool, out, bytes, stream, call, is_over);
+  };
+  CUresult status = attempt();
   // What was freed on a stream may still be in stock, or not free yet.
-  if (status != CUDA_ERROR_OUT_OF_MEMORY || bytes > limit_of(pool->store.device)) return status;
+  if (status != CUDA_ERROR_OUT_OF_MEMORY || bytes > limit_of(device)) {
+    if (is_over) over_the_limit(device, bytes, limit_of(device));
+    return status;
+  }
   driver<Family::kSynchronize>(stream);
-  g_pools.trim_all(pool->store.device);
-  const LockGuard guard(pool->store.lock);
-  return try_pool<Family>(*pool, out, bytes, stream, call);
+  g_pools.trim_all(device);
+  status = with_room(device, attempt, is_over);
+  if (is_over && status == CUDA_ERROR_OUT_OF_MEMORY) over_the_limit(device, bytes, limit_of(device));
+  return status;
 }
 
 // Decides about a request on `stream`. `pool_of(device, ordinal)` finds the pool.

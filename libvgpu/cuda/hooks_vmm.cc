@@ -18,7 +18,7 @@ CUresult create_on(unsigned device, CUmemGenericAllocationHandle* handle, std::u
                    Call call) noexcept {
   Reservation reservation = reserve(device, size);
   if (!reservation) return refusal(reservation);
-  const CUresult status = call();
+  const CUresult status = with_room(device, call);
   if (status != CUDA_SUCCESS) return status;
   if (!g_process.physical.create(*handle, device, size)) {
     driver<&CudaDriver::cuMemRelease>(*handle);

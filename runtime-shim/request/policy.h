@@ -82,6 +82,7 @@ struct Policy {
   Percent default_cores;            // per device, when a request names none; 0: no limit
   bool card_boards = true;          // containers on one card see one another's use of it
   Percent share_floor{5};           // of a card, for a task that more important ones push aside
+  std::uint32_t memory_wait = 0;    // seconds for which a request waits for a card that is full
   bool lenient = false;  // a Pod's allocation that cannot be read counts as absent, not as an error
   std::vector<std::string> syscalls;  // that recipes may let through a container's own filter
   // Modes that requests may choose; without hami_core, what names no mode has the first of these with room.

@@ -196,7 +196,7 @@ Result<std::optional<VendorRequest>> parse_vendor(const oci::ContainerView& cont
 
 // A misspelt name in the variable would silently be no limit.
 Result<> refuse_unknown_names(const Words& words, const std::vector<vendors::Recipe>& recipes) {
-  std::set<std::string> known{kPlacementKey};
+  std::set<std::string> known{kPlacementKey, kMemoryWaitKey};
   for (const vendors::Recipe& recipe : recipes) known.merge(resource_names(recipe));
   for (const auto& [name, value] : words.values()) {
     if (known.count(name) != 0) continue;

@@ -91,10 +91,11 @@ struct VendorRequest {
   std::optional<Stated<abi::CorePolicy>> core_policy;
   std::optional<Stated<bool>> oversubscribe;
   std::optional<Stated<bool>> oom_killer;
-  std::optional<Stated<bool>> uncontrolled;  // the container asks to be left without control
-  std::optional<Stated<Names>> use_uuid;     // only these devices
-  std::optional<Stated<Names>> nouse_uuid;   // none of these
-  std::optional<Stated<Names>> use_type;     // only models that contain one of these texts, in any case
+  std::optional<Stated<std::uint32_t>> memory_wait;  // seconds that a request waits for a full card
+  std::optional<Stated<bool>> uncontrolled;          // the container asks to be left without control
+  std::optional<Stated<Names>> use_uuid;             // only these devices
+  std::optional<Stated<Names>> nouse_uuid;           // none of these
+  std::optional<Stated<Names>> use_type;  // only models that contain one of these texts, in any case
   std::optional<Stated<Names>> nouse_type;
   std::string capabilities;  // as written in the vendor's variable; empty: the recipe's default
   friend bool operator==(const VendorRequest&, const VendorRequest&) = default;

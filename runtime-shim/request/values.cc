@@ -51,4 +51,9 @@ tl::unexpected<Error> disagreement(std::string_view one, std::string_view other,
               "write it in one place only");
 }
 
+Result<> take_memory_wait(const Word& word, VendorRequest& out) {
+  HAMI_TRY(const auto seconds, parse_number(word, 0, 3600, "seconds", "30"));
+  return put(out.memory_wait, static_cast<std::uint32_t>(seconds), word.origin, "wait for memory");
+}
+
 }  // namespace hami::shim

@@ -44,4 +44,7 @@ Result<> put(std::optional<Stated<T>>& slot, T value, const std::string& origin,
   return disagreement(slot->origin, origin, about);
 }
 
+// Seconds for which a request waits for a card that is full, up to an hour.
+[[nodiscard]] Result<> take_memory_wait(const Word& word, VendorRequest& out);
+
 }  // namespace hami::shim

@@ -180,6 +180,7 @@ Result<> read_mode_variables(const oci::ContainerView& container, const vendors:
   }
   HAMI_CHECK(read_flag(container, names.oversubscribe, out.oversubscribe));
   HAMI_CHECK(read_flag(container, names.oom_killer, out.oom_killer));
+  if (const auto word = find(container, names.memory_wait)) HAMI_CHECK(take_memory_wait(*word, out));
   const auto control = find(container, recipe.slice.disable_env);
   if (control && is_go_true(control->value)) out.uncontrolled = {true, control->origin};
   return {};

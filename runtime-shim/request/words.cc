@@ -225,6 +225,7 @@ Result<> read_resources(const Words& words, const vendors::Recipe& recipe, Vendo
     HAMI_TRY(const auto priority, parse_number(word, 0, INT32_MAX, "", "0"));
     return put(out.priority, static_cast<std::int32_t>(priority), word.origin, "priority");
   }));
+  if (const auto word = words.find(kMemoryWaitKey)) HAMI_CHECK(take_memory_wait(*word, out));
   HAMI_CHECK(read_modes(words, recipe, out));
   HAMI_CHECK(read_list(words, names.use_uuid, out.use_uuid));
   HAMI_CHECK(read_list(words, names.nouse_uuid, out.nouse_uuid));

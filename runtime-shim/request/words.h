@@ -15,6 +15,7 @@ namespace hami::shim {
 
 inline constexpr const char* kResourcesVariable = "HAMI_RESOURCES";
 inline constexpr const char* kPlacementKey = "hami.io/gpu-scheduler-policy";
+inline constexpr const char* kMemoryWaitKey = "hami.io/memory-wait";
 
 // Names and values of one source.
 class Words {

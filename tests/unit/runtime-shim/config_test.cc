@@ -63,6 +63,7 @@ default_cores = 25
 card_boards = false
 share_floor = 10
 engine_devices = "ignore"
+memory_wait = 30
 syscalls = ["mbind", "pidfd_getfd"]
 lenient = true
 [namespaces.a]
@@ -98,6 +99,7 @@ cores = 0
       Percent{25},
       false,
       Percent{10},
+      30,
       true,
       {"mbind", "pidfd_getfd"},
       {vendors::Mode::mps, vendors::Mode::none},
@@ -181,7 +183,8 @@ TEST(Config, TheShippedFileShowsEveryKeyWithItsDefault) {
                           "default_cores", "lenient",
                           "card_boards",   "share_floor",
                           "allowed_modes", "privileged_parts",
-                          "syscalls",      "engine_devices"}) {
+                          "syscalls",      "engine_devices",
+                          "memory_wait"}) {
     EXPECT_THAT(uncommented, HasSubstr(text::cat({"\n", key, " = "})));
   }
 }

@@ -29,8 +29,9 @@ inline vendors::Recipe recipe() {
   recipe.resources.nouse_uuid = {"nvidia.com/nouse-gpuuuid"};
   recipe.resources.use_type = {"nvidia.com/use-gputype"};
   recipe.resources.nouse_type = {"nvidia.com/nouse-gputype"};
-  recipe.resources.limit_env = {"CUDA_DEVICE_MEMORY_LIMIT",    "CUDA_DEVICE_SM_LIMIT", "CUDA_TASK_PRIORITY",
-                                "GPU_CORE_UTILIZATION_POLICY", "CUDA_OVERSUBSCRIBE",   "ACTIVE_OOM_KILLER"};
+  recipe.resources.limit_env = {
+      "CUDA_DEVICE_MEMORY_LIMIT", "CUDA_DEVICE_SM_LIMIT", "CUDA_TASK_PRIORITY", "GPU_CORE_UTILIZATION_POLICY",
+      "CUDA_OVERSUBSCRIBE",       "ACTIVE_OOM_KILLER",    "CUDA_MEMORY_WAIT"};
   recipe.slice.mechanism = vendors::SliceMechanism::preload;
   recipe.slice.disable_env = "CUDA_DISABLE_CONTROL";
   return recipe;

@@ -169,6 +169,7 @@ TEST(Request, ReadsHamiCoresLimits) {
                                                  {"CUDA_TASK_PRIORITY", "0"},
                                                  {"GPU_CORE_UTILIZATION_POLICY", "force"},
                                                  {"CUDA_OVERSUBSCRIBE", "true"},
+                                                 {"CUDA_MEMORY_WAIT", "45"},
                                                  {"ACTIVE_OOM_KILLER", "false"}})));
 
   EXPECT_EQ(request.memory->value, Bytes::mib(2048));
@@ -178,6 +179,16 @@ TEST(Request, ReadsHamiCoresLimits) {
   EXPECT_EQ(request.core_policy->value, abi::CorePolicy::force);
   EXPECT_TRUE(request.oversubscribe->value);
   EXPECT_FALSE(request.oom_killer->value);
+  EXPECT_EQ(request.memory_wait->value, 45U);
+}
+
+TEST(Request, AnAnnotationSaysHowLongARequestWaitsForAFullCard) {
+  const auto asking = [](const char* seconds) {
+    return parse(annotated({{"nvidia.com/gpu", "1"}, {"hami.io/memory-wait", seconds}}));
+  };
+  EXPECT_EQ(vendor_of(asking("30")).memory_wait->value, 30U);
+  EXPECT_THAT(refusal(asking("3601")), AllOf(HasSubstr("hami.io/memory-wait"), HasSubstr("from 0 to 3600")));
+  EXPECT_THAT(refusal(asking("soon")), HasSubstr("'soon'"));
 }
 
 TEST(Request, RefusesALimitVariableItCannotRead) {
