@@ -22,7 +22,7 @@ inline constexpr const char* kLibraryPath = "/usr/local/vgpu/libvgpu.so";
 enum class CorePolicy : std::uint32_t { work_conserving = 0, force = 1, disable = 2 };
 
 enum SliceFlags : std::uint32_t {
-  kSliceOversubscribe = 1U << 0U,  // CUDA_OVERSUBSCRIBE: managed memory may stand in for device memory
+  kSliceOversubscribe = 1U << 0U,    // CUDA_OVERSUBSCRIBE: managed memory may stand in for device memory
   kSliceActiveOomKiller = 1U << 1U,  // ACTIVE_OOM_KILLER: a request over the limit ends its process
 };
 
