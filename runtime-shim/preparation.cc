@@ -15,6 +15,7 @@
 #include "runtime-shim/container/board.h"
 #include "runtime-shim/container/reader_group.h"
 #include "runtime-shim/own_log.h"
+#include "runtime-shim/pod/decision.h"
 #include "runtime-shim/pod/plugin_answers.h"
 #include "runtime-shim/pod/pod.h"
 #include "runtime-shim/pod/scheduled.h"
@@ -103,22 +104,34 @@ Result<std::optional<Request>> Preparation::request_of(const oci::ContainerView&
   const bool counts = counts_engine_devices(view, config_.policy);
   if (!asks && !(counts && !view.devices.empty())) return std::optional<Request>();
   HAMI_TRY(recipes_,
-           vendors::load_recipes_cached(config_.recipe_dirs, config_.roots.state_dir + "/recipes.cache"));
+           vendors::KeptRecipes::load(config_.recipe_dirs, config_.roots.state_dir + "/recipes.cache"));
   std::optional<Request> request;
   if (asks) {
     HAMI_TRY(request, asked_of(view));
   }
   const bool has_devices = !view.devices.empty() || (request && !request->cdi.empty());
   // An engine of an ordinary user takes no part in the ledger.
-  if (counts && has_devices && require_ledger(config_.roots.state_dir)) add_engine_devices(view, request);
+  if (counts && has_devices && require_ledger(config_.roots.state_dir)) {
+    HAMI_CHECK(recipes_.complete_all());
+    add_engine_devices(view, request);
+  }
   return request;
 }
 
 Result<std::optional<Request>> Preparation::asked_of(const oci::ContainerView& view) {
   std::vector<std::string> warnings;
-  auto request = parse_request(with_plugins_answers(view), recipes_, config_.policy, &warnings);
+  HAMI_CHECK(complete_scheduled(view));
+  auto request = parse_request(with_plugins_answers(view), recipes_.all(), config_.policy, &warnings);
   for (const std::string& warning : warnings) append_log(config_.log, "warning", warning);
   return request;
+}
+
+// A container is matched with a scheduler's decision by its device nodes too, which the whole recipe names.
+Result<> Preparation::complete_scheduled(const oci::ContainerView& view) {
+  const auto decisions = read_decisions(view, config_.policy, nullptr);
+  if (!decisions) return {};  // parse_request says what is wrong with them
+  for (const PodDecision& decision : *decisions) HAMI_CHECK(recipes_.complete(decision.vendor));
+  return {};
 }
 
 // Adds the devices that the engine gave, or that specifications name, vendor by vendor. What stands in the
@@ -126,7 +139,7 @@ Result<std::optional<Request>> Preparation::asked_of(const oci::ContainerView& v
 void Preparation::add_engine_devices(const oci::ContainerView& view, std::optional<Request>& request) {
   oci::ContainerEdits described;
   if (request) described = described_devices(*request, config_);
-  for (const vendors::Recipe& recipe : recipes_) {
+  for (const vendors::Recipe& recipe : recipes_.all()) {
     auto inventory = vendors::discover(recipe, config_.roots);
     if (!inventory) continue;
     auto uuids = devices_given(view, described.devices, recipe, *inventory);
@@ -220,9 +233,8 @@ void Preparation::name_container(oci::ContainerView view) {
 
 Result<> Preparation::discover(const Request& request) {
   for (const VendorRequest& vendor : request.vendors) {
-    const auto recipe = std::find_if(recipes_.begin(), recipes_.end(), [&](const vendors::Recipe& candidate) {
-      return candidate.metadata.name == vendor.vendor;
-    });
+    HAMI_TRY(const vendors::Recipe* recipe, recipes_.complete(vendor.vendor));
+    if (recipe == nullptr) return fail(Errc::internal, text::cat({"recipe ", vendor.vendor, " is gone"}));
     const auto known = found_.find(vendor.vendor);
     auto inventory = known == found_.end() ? vendors::discover(*recipe, config_.roots)
                                            : Result<vendors::Inventory>(known->second);

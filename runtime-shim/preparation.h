@@ -15,6 +15,7 @@
 #include "runtime-shim/plan.h"
 #include "runtime-shim/request/request.h"
 #include "runtime-shim/state/ledger.h"
+#include "vendors/recipe_cache.h"
 
 namespace hami::shim {
 
@@ -57,6 +58,7 @@ class Preparation {
   [[nodiscard]] oci::ContainerView with_plugins_answers(const oci::ContainerView& view) const;
   void name_container(oci::ContainerView view);
   [[nodiscard]] Result<std::optional<Request>> asked_of(const oci::ContainerView& view);
+  Result<> complete_scheduled(const oci::ContainerView& view);
   void add_engine_devices(const oci::ContainerView& view, std::optional<Request>& request);
   Result<> refuse_engine_devices_beside(const Request& request, const Allocation& allocation) const;
   Result<> discover(const Request& request);
@@ -80,7 +82,7 @@ class Preparation {
   std::string key_;  // of the lease that is ours to give back
   state::Lease lease_;
   Container container_;
-  std::vector<vendors::Recipe> recipes_;
+  vendors::KeptRecipes recipes_;
   std::map<std::string, vendors::Inventory> found_;  // by vendor, before node_ is made
   std::vector<VendorNode> node_;
 };

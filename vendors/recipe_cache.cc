@@ -21,7 +21,7 @@ namespace hami::vendors {
 namespace {
 
 // Changes with every change of a type below.
-constexpr std::string_view kFormat = "hami recipes 7\n";
+constexpr std::string_view kFormat = "hami recipes 8\n";
 constexpr std::size_t kMaxCacheBytes = 16U << 20U;
 constexpr std::uint32_t kMaxItems = 100'000;
 // A file changed twice within the clock's tick keeps its stamp, so what is this fresh is not kept. Seconds.
@@ -84,6 +84,19 @@ class Unpacker {
   // Everything was there and nothing is left.
   [[nodiscard]] bool is_done() const { return !broken_ && rest_.empty(); }
   [[nodiscard]] bool is_broken() const { return broken_; }
+  // How many things follow.
+  std::uint32_t count() {
+    std::uint32_t value = 0;
+    get(value);
+    if (value > kMaxItems) broken_ = true;
+    return broken_ ? 0 : value;
+  }
+  // What was put as a text, unread.
+  std::string_view skip() {
+    std::uint32_t size = 0;
+    get(size);
+    return cut(size);
+  }
 
  private:
   std::string_view cut(std::size_t size) {
@@ -106,17 +119,7 @@ class Unpacker {
     get(byte);
     value = byte != 0;
   }
-  std::uint32_t count() {
-    std::uint32_t value = 0;
-    get(value);
-    if (value > kMaxItems) broken_ = true;
-    return broken_ ? 0 : value;
-  }
-  void get(std::string& text) {
-    std::uint32_t size = 0;
-    get(size);
-    text = cut(size);
-  }
+  void get(std::string& text) { text = skip(); }
   void get(Bytes& bytes) { get(bytes.value); }
   void get(Percent& percent) { get(percent.value); }
   template <typename T>
@@ -314,10 +317,17 @@ void members(A& a, Resources& v) {
   a(v.count, v.memory, v.memory_percentage, v.cores, v.size, v.priority, v.use_uuid, v.nouse_uuid, v.use_type,
     v.nouse_type, v.mode, v.models, v.limit_env);
 }
+
+// What containers can ask for.
 template <typename A>
-void members(A& a, Recipe& v) {
-  a(v.metadata, v.roots, v.vars, v.search, v.detect, v.devices, v.request, v.capabilities, v.gates, v.inject,
-    v.update_ldcache, v.neutralize, v.slice, v.modes, v.resources, v.support);
+void request_members(A& a, Recipe& v) {
+  a(v.metadata, v.request, v.capabilities, v.neutralize, v.slice, v.modes, v.resources, v.support);
+}
+
+// How devices are found and given.
+template <typename A>
+void other_members(A& a, Recipe& v) {
+  a(v.roots, v.vars, v.search, v.detect, v.devices, v.gates, v.inject, v.update_ldcache);
 }
 
 struct CloseDir {
@@ -369,44 +379,94 @@ std::optional<Stamp> stamp_of(const std::vector<std::string>& directories) {
   return stamp;
 }
 
+tl::unexpected<Error> damaged(std::string_view what) {
+  return fail(Errc::io, text::cat({"read kept recipes: ", what}));
+}
+
 }  // namespace
 
-std::string pack_recipes(std::vector<Recipe> recipes, std::string_view stamp) {
+std::string KeptRecipes::pack(std::vector<Recipe> recipes, std::string_view stamp) {
   Packer packer;
   std::string head(stamp);
-  packer(head, recipes);
+  auto count = static_cast<std::uint32_t>(recipes.size());
+  packer(head, count);
+  for (Recipe& recipe : recipes) {
+    request_members(packer, recipe);
+    Packer others;
+    other_members(others, recipe);
+    std::string rest = others.take();
+    packer(rest);
+  }
   return text::cat({kFormat, packer.take()});
 }
 
-Result<std::vector<Recipe>> unpack_recipes(std::string_view bytes, std::string_view stamp) {
-  const auto wrong = [](std::string_view what) {
-    return fail(Errc::io, text::cat({"read kept recipes: ", what}));
-  };
-  if (!bytes.starts_with(kFormat)) return wrong("another format");
-  Unpacker unpacker(bytes.substr(kFormat.size()));
+Result<KeptRecipes> KeptRecipes::unpack(std::string bytes, std::string_view stamp) {
+  if (!bytes.starts_with(kFormat)) return damaged("another format");
+  KeptRecipes kept;
+  kept.bytes_ = std::move(bytes);
+  const std::string_view all = kept.bytes_;
+  Unpacker unpacker(all.substr(kFormat.size()));
   std::string kept_for;
   unpacker(kept_for);
-  if (kept_for != stamp) return wrong("the files have changed");
-  std::vector<Recipe> recipes;
-  unpacker(recipes);
-  if (!unpacker.is_done()) return wrong("damaged");
-  return recipes;
+  if (kept_for != stamp) return damaged("the files have changed");
+  const std::uint32_t count = unpacker.count();
+  for (std::uint32_t i = 0; i < count && !unpacker.is_broken(); ++i) {
+    request_members(unpacker, kept.recipes_.emplace_back());
+    const std::string_view rest = unpacker.skip();
+    kept.rests_.push_back({static_cast<std::size_t>(rest.data() - all.data()), rest.size()});
+  }
+  if (!unpacker.is_done()) return damaged("not what was written");
+  return kept;
 }
 
-Result<std::vector<Recipe>> load_recipes_cached(const std::vector<std::string>& directories,
-                                                const std::string& cache) {
+Result<> KeptRecipes::complete_at(std::size_t index) {
+  const Rest rest = std::exchange(rests_[index], Rest{});
+  if (rest.size == 0) return {};
+  Unpacker unpacker(std::string_view(bytes_).substr(rest.begin, rest.size));
+  other_members(unpacker, recipes_[index]);
+  if (unpacker.is_done()) return {};
+  return read_files();
+}
+
+Result<> KeptRecipes::read_files() {
+  HAMI_TRY(recipes_, load_recipes(directories_));
+  rests_.assign(recipes_.size(), Rest{});
+  bytes_.clear();
+  return {};
+}
+
+Result<const Recipe*> KeptRecipes::complete(std::string_view name) {
+  const auto named = [&](const Recipe& recipe) { return recipe.metadata.name == name; };
+  auto found = std::find_if(recipes_.begin(), recipes_.end(), named);
+  if (found == recipes_.end()) return nullptr;
+  HAMI_CHECK(complete_at(static_cast<std::size_t>(found - recipes_.begin())));
+  found = std::find_if(recipes_.begin(), recipes_.end(), named);  // they may have been read anew
+  return found == recipes_.end() ? nullptr : &*found;
+}
+
+Result<> KeptRecipes::complete_all() {
+  for (std::size_t i = 0; i < recipes_.size(); ++i) HAMI_CHECK(complete_at(i));
+  return {};
+}
+
+Result<KeptRecipes> KeptRecipes::load(const std::vector<std::string>& directories, const std::string& cache) {
   const auto stamp = stamp_of(directories);
   if (stamp) {
-    const auto bytes = files::read_trusted(cache, kMaxCacheBytes, files::Trust::root_owned);
-    auto kept =
-        bytes ? unpack_recipes(*bytes, stamp->text) : Result<std::vector<Recipe>>(std::vector<Recipe>{});
-    if (bytes && kept) return kept;
+    auto bytes = files::read_trusted(cache, kMaxCacheBytes, files::Trust::root_owned);
+    auto kept = std::move(bytes).and_then(
+        [&](std::string&& kept_bytes) { return unpack(std::move(kept_bytes), stamp->text); });
+    if (kept) {
+      kept->directories_ = directories;
+      return kept;
+    }
   }
-  HAMI_TRY(auto recipes, load_recipes(directories));
+  KeptRecipes fresh;
+  fresh.directories_ = directories;
+  HAMI_CHECK(fresh.read_files());
   const bool settled = stamp && stamp->newest + kSettled < std::int64_t{std::time(nullptr)};
   if (settled && files::make_dirs(files::dir_name(cache), 0700))
-    static_cast<void>(files::write_atomic(cache, pack_recipes(recipes, stamp->text), 0600));
-  return recipes;
+    static_cast<void>(files::write_atomic(cache, pack(fresh.recipes_, stamp->text), 0600));
+  return fresh;
 }
 
 }  // namespace hami::vendors
