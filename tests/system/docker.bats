@@ -67,6 +67,57 @@ SLICE=(-e HAMI_RESOURCES=nvidia.com/gpu=1,nvidia.com/gpumem=3000)
   assert_status "$expected"
 }
 
+# Output that would show a lost, doubled or reordered byte: every value of a byte, no newline at the end, long lines, and more
+# than fits into a pipe; on both streams.
+SPEAK='i=0; while [ $i -lt 3000 ]; do echo "line $i of the first stream"; echo "line $i of the second stream" >&2; i=$((i + 1)); done
+  od -An -v -tx1 /bin/sh | tr -d "\n" | head -c 100000; printf "\\0\\1\\377 no end of line"; exit 7'
+
+@test "logs and streams arrive byte by byte as they do under the low-level runtime alone" {
+  local runtime
+  for runtime in plain hami; do
+    docker_run -d --name "speaks-$runtime" --runtime=$runtime "${SLICE[@]}" hami-test:1 sh -c "$SPEAK"
+    assert_equal 7 "$(private_docker wait "speaks-$runtime")"
+    private_docker logs "speaks-$runtime" >"$T/$runtime.logs" 2>"$T/$runtime.errors"
+    docker_run --rm --runtime=$runtime "${SLICE[@]}" hami-test:1 sh -c "$SPEAK" >"$T/$runtime.out" 2>"$T/$runtime.err" || assert_equal 7 $?
+  done
+  [ "$(wc -c <"$T/plain.out")" -gt 180000 ]
+  cmp "$T/plain.logs" "$T/hami.logs"
+  cmp "$T/plain.errors" "$T/hami.errors"
+  cmp "$T/plain.out" "$T/hami.out"
+  cmp "$T/plain.err" "$T/hami.err"
+}
+
+# end_of NAME HOW: ends the container as HOW says, and prints what docker knows of it then.
+end_of() {
+  private_docker "$2" ${3:+"--signal=$3"} "$1" >/dev/null
+  private_docker wait "$1"
+  private_docker inspect --format '{{.State.ExitCode}} {{.State.Status}} {{.State.OOMKilled}} {{.State.Error}}' "$1"
+}
+
+@test "what docker says of a container that a signal ended is what it says without us" {
+  local runtime how starts
+  for runtime in plain hami; do
+    starts=1
+    docker_run -d --name "ends-$runtime" --runtime=$runtime "${SLICE[@]}" hami-test:1 \
+      sh -c 'trap "exit 9" TERM; trap "exit 10" USR1; sh -c "kill -SEGV \$\$"; echo $?; while :; do sleep 0.05; done'
+    wait_for 20 sh -c "docker --host unix://$DOCKER_SOCKET logs ends-$runtime | grep 139"
+    {
+      end_of "ends-$runtime" kill KILL
+      for how in stop "kill USR1"; do
+        private_docker start "ends-$runtime" >/dev/null
+        starts=$((starts + 1))
+        wait_for 20 sh -c "[ \$(docker --host unix://$DOCKER_SOCKET logs ends-$runtime | grep -c 139) = $starts ]"
+        # shellcheck disable=SC2086
+        end_of "ends-$runtime" $how
+        private_docker logs "ends-$runtime"
+      done
+    } >"$T/$runtime"
+  done
+  diff "$T/plain" "$T/hami"
+  assert_in "137 exited" "$(cat "$T/hami")"
+  assert_in "9 exited" "$(cat "$T/hami")"
+}
+
 @test "--rm and docker rm give the slice back" {
   hami_docker_run --rm "${SLICE[@]}" hami-test:1 true
   wait_for 10 no_lease
