@@ -30,7 +30,8 @@ void default_device(Device& device, std::uint32_t index, std::uint64_t context_b
   device = {};
   snprintf(device.name, sizeof device.name, "NVIDIA A100-SXM4-40GB");
   snprintf(device.uuid, sizeof device.uuid, "GPU-5a4d0a8e-7c31-4f6b-9e1d-%012x", 0x1000 + index);
-  snprintf(device.bus_id, sizeof device.bus_id, "0000:%02x:00.0", 0x3b + index * 4);
+  snprintf(device.bus_id, sizeof device.bus_id, "0000:%02x:00.0",
+           static_cast<unsigned>(static_cast<unsigned char>(0x3b + index * 4)));
   snprintf(device.serial, sizeof device.serial, "15609210%05u", index);
   device.minor = index;
   device.multiprocessors = 108;
