@@ -15,6 +15,8 @@
 //     drops it at any kind of death; F_GETLK from outside gives the owner's pid as the asking process sees
 //     it. A program that closes descriptors which are not its own drops that lock while it lives: then the
 //     lock of byte `life` counts, which belongs to an open file that only a mapping keeps.
+//   * Memory that processes pass to one another lives until the last of them lets go, whoever asked the
+//     driver for it. While the one that did lives, its slot has the bytes; then the piece has them itself.
 #pragma once
 
 #include <atomic>
@@ -27,10 +29,12 @@
 namespace hami::abi {
 
 inline constexpr std::uint64_t kUsageMagic = 0x3245474153554d48ULL;  // "HMUSAGE2"
-inline constexpr std::uint32_t kUsageVersion = 4;
-inline constexpr std::uint32_t kMaxSlots = 2048;       // processes per container with their own record
-inline constexpr std::uint32_t kStripes = 4;           // threads of a process spread over this many words
-inline constexpr std::uint64_t kGateByte = kMaxSlots;  // lock byte of whoever raises `gate`
+inline constexpr std::uint32_t kUsageVersion = 5;
+inline constexpr std::uint32_t kMaxSlots = 2048;  // processes per container with their own record
+inline constexpr std::uint32_t kStripes = 4;      // threads of a process spread over this many words
+inline constexpr std::uint32_t kMaxJoint = 512;   // pieces of memory passed between processes
+inline constexpr std::uint32_t kNoPayer = kMaxSlots;
+inline constexpr std::uint64_t kGateByte = kMaxSlots;         // lock byte of whoever raises `gate`
 inline constexpr std::uint64_t kStartByte = kMaxSlots + 1;    // lock byte of a process that starts
 inline constexpr std::uint64_t kContextByte = kMaxSlots + 2;  // lock byte of a process that makes a context
 inline constexpr std::uint64_t kLifeBytes = 1U << 16U;        // `life` lies from here on
@@ -74,6 +78,25 @@ struct alignas(64) UsageSlot {
   std::atomic<std::uint64_t> held[kStripes][kMaxDevices];  // see held_bytes(), held_marks()
 };
 
+// Memory that processes passed to one another. All of it changes only with the lock of kGateByte held.
+struct alignas(64) JointPiece {
+  std::atomic<std::uint64_t> key;     // what the processes know it by; 0: free
+  std::atomic<std::uint64_t> bytes;   // what it takes from the card
+  std::atomic<std::uint32_t> device;  // the container's index
+  std::atomic<std::uint32_t> payer;   // the slot that has the bytes; kNoPayer: none, they count for the piece
+  std::atomic<std::uint32_t> is_carried;  // 1: file descriptors carry it, see Carrier
+  std::uint32_t reserved;
+  std::atomic<std::uint64_t> holders[kMaxSlots / 64];  // a bit for each slot
+};
+
+// The file that such descriptors are open on: every one that carries a piece has a lock on the byte of the
+// piece's key, which lives as long as the descriptor, wherever it was sent.
+struct Carrier {
+  std::atomic<std::uint64_t> device;
+  std::atomic<std::uint64_t> inode;
+  char path[112];
+};
+
 struct alignas(64) UsagePage {
   std::uint64_t magic;
   std::uint32_t version;
@@ -91,6 +114,9 @@ struct alignas(64) UsagePage {
   // What a context takes from each device, + 1; 0: not known yet. The first process that can measure it
   // writes it, and the runtime may before the container starts.
   std::atomic<std::uint64_t> context_bytes[kMaxDevices];
+  std::atomic<std::uint32_t> joint_high;  // no piece at or above this index is in use
+  Carrier carrier;
+  JointPiece joint[kMaxJoint];
 };
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);

@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "libvgpu/abi/usage.h"
+#include "libvgpu/abi/usage_joint.h"
 
 namespace hami::abi {
 
@@ -67,14 +68,55 @@ inline void clear(UsagePage& page, UsageSlot& slot) noexcept {
   page.repairs.fetch_add(1, std::memory_order_relaxed);
 }
 
-// Gives back exactly what a dead slot without marks holds.
-inline void give_back(UsagePage& page, UsageSlot& slot) noexcept {
+// The process of a slot is gone: it holds no piece and pays for none. visit(piece, was_payer) tells of those
+// that nobody pays for any more.
+template <typename Visit>
+void leave_joint(UsagePage& page, std::uint32_t index, Visit visit) noexcept {
+  each_joint(page, [&](JointPiece& piece) {
+    const bool was_payer = piece.payer.load(std::memory_order_relaxed) == index;
+    set_holder(piece, index, false);
+    if (was_payer) piece.payer.store(kNoPayer, std::memory_order_relaxed);
+    if (piece.payer.load(std::memory_order_relaxed) >= kNoPayer) visit(piece, was_payer);
+  });
+}
+
+// Gives back exactly what a dead slot without marks holds, but for what others hold with it.
+inline void give_back(UsagePage& page, std::uint32_t index) noexcept {
+  UsageSlot& slot = page.slots[index];
   slot.held[0][0].fetch_add(kHeldMark, std::memory_order_seq_cst);
+  std::uint64_t gone[kMaxDevices];
+  for (std::uint32_t device = 0; device < kMaxDevices; ++device) gone[device] = slot_bytes(slot, device);
+  leave_joint(page, index, [&](JointPiece& piece, bool was_payer) {
+    const std::uint64_t bytes = piece.bytes.load(std::memory_order_relaxed);
+    const bool lives = has_holder(piece) || piece.is_carried.load(std::memory_order_relaxed) != 0;
+    std::uint64_t& of_device = gone[joint_device(piece)];
+    if (was_payer && lives && bytes <= of_device) {
+      of_device -= bytes;
+    } else if (was_payer || !lives) {
+      if (!was_payer) of_device += bytes;
+      free_piece(page, piece);
+    }
+  });
   for (std::uint32_t device = 0; device < kMaxDevices; ++device) {
-    const std::uint64_t bytes = slot_bytes(slot, device);
-    if (bytes != 0) page.devices[device].committed.fetch_sub(bytes, std::memory_order_seq_cst);
+    if (gone[device] != 0) page.devices[device].committed.fetch_sub(gone[device], std::memory_order_seq_cst);
   }
   clear(page, slot);
+}
+
+// Gives back what only descriptors kept, where those are closed. A repairer that dies in between leaves the
+// gate up, and the next one counts.
+inline void drop_uncarried(UsagePage& page) noexcept {
+  each_joint(page, [&](JointPiece& piece) {
+    if (piece.payer.load(std::memory_order_relaxed) < kNoPayer || has_holder(piece) ||
+        is_carried(page, piece))
+      return;
+    page.gate.store(1, std::memory_order_seq_cst);
+    free_piece(page, piece);
+    page.devices[joint_device(piece)].committed.fetch_sub(piece.bytes.load(std::memory_order_relaxed),
+                                                          std::memory_order_seq_cst);
+    page.gate.store(0, std::memory_order_seq_cst);
+  });
+  lower_joint_high(page);  // whoever freed one may have died before
 }
 
 // A process does not conflict with its own locks, so it must not ask about its own slot, `self`.
@@ -113,6 +155,23 @@ struct Census {
   bool is_dead(std::uint32_t index) const noexcept { return (dead[index / 64] >> index % 64 & 1U) != 0; }
 };
 
+// What nobody of the living pays for, and somebody of them has. Descriptors are asked later.
+inline void count_joint(const UsagePage& page, Census& census) noexcept {
+  const auto lives = [&](std::uint32_t slot) {
+    return slot < kMaxSlots && page.slots[slot].owner.load(std::memory_order_acquire) != 0 &&
+           !census.is_dead(slot);
+  };
+  for (std::uint32_t i = 0; i < joint_in_use(page); ++i) {
+    const JointPiece& piece = page.joint[i];
+    if (piece.key.load(std::memory_order_acquire) == 0 || lives(piece.payer.load(std::memory_order_relaxed)))
+      continue;
+    bool is_had = piece.is_carried.load(std::memory_order_relaxed) != 0;
+    for (std::uint32_t slot = 0; slot < slots_in_use(page) && !is_had; ++slot)
+      is_had = is_holder(piece, slot) && lives(slot);
+    if (is_had) census.sums[joint_device(piece)] += piece.bytes.load(std::memory_order_relaxed);
+  }
+}
+
 inline void count(const UsagePage& page, int fd, std::uint32_t self, Census& census) noexcept {
   census = {};
   for (std::uint32_t index = 0; index < slots_in_use(page); ++index) {
@@ -125,6 +184,15 @@ inline void count(const UsagePage& page, int fd, std::uint32_t self, Census& cen
     for (std::uint32_t device = 0; device < kMaxDevices; ++device)
       census.sums[device] += slot_bytes(slot, device);
   }
+  count_joint(page, census);
+}
+
+// Empties a dead slot that was not counted.
+inline void empty(UsagePage& page, std::uint32_t index) noexcept {
+  leave_joint(page, index, [&](JointPiece& piece, bool) {
+    if (!has_holder(piece) && piece.is_carried.load(std::memory_order_relaxed) == 0) free_piece(page, piece);
+  });
+  clear(page, page.slots[index]);
 }
 
 enum class Recount : int {
@@ -175,7 +243,7 @@ inline void recount(UsagePage& page, int fd, std::uint32_t self) noexcept {
   for (int attempt = 0; attempt < kAttempts && result == Recount::disturbed; ++attempt)
     result = try_recount(page, fd, self, census);
   for (std::uint32_t index = 0; result == Recount::done && index < slots_in_use(page); ++index) {
-    if (census.is_dead(index)) clear(page, page.slots[index]);
+    if (census.is_dead(index)) empty(page, index);
   }
   if (result != Recount::done) mark_dead(page, fd, self);
   page.gate.store(0, std::memory_order_seq_cst);
@@ -198,10 +266,11 @@ inline std::uint32_t repair(UsagePage& page, int fd, std::uint32_t self) noexcep
       if (has_marks(slot)) {
         ambiguous = true;
       } else {
-        give_back(page, slot);
+        give_back(page, index);
       }
     }
     if (ambiguous) recount(page, fd, self);
+    drop_uncarried(page);
     set_byte_lock(fd, kGateByte, F_UNLCK);
   }
   errno = saved;

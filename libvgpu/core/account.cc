@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
 
 #include "libvgpu/abi/usage_repair.h"
 #include "libvgpu/core/log.h"
@@ -71,13 +72,12 @@ bool file_identity(int fd, std::uint64_t& device, std::uint64_t& inode) noexcept
 
 // Locks a byte for an open file instead of a process. False also on kernels that have no such locks.
 bool lock_for_file(int fd, std::uint64_t byte) noexcept {
-  constexpr int kSetFileLock = 37;  // F_OFD_SETLK
   struct flock lock = {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   lock.l_start = static_cast<off_t>(byte);
   lock.l_len = 1;
-  return ::fcntl(fd, kSetFileLock, &lock) == 0;
+  return ::fcntl(fd, abi::kSetFileLock, &lock) == 0;
 }
 
 }  // namespace
@@ -340,7 +340,8 @@ void Account::wait_for_gate() noexcept {
 }
 
 bool Account::is_alone() const noexcept {
-  return page_->high_water.load(std::memory_order_acquire) <= 1 && self() == 0;
+  return page_->high_water.load(std::memory_order_acquire) <= 1 && self() == 0 &&
+         page_->joint_high.load(std::memory_order_relaxed) == 0;
 }
 
 std::uint32_t Account::sweep() noexcept {
@@ -378,6 +379,58 @@ void Account::end_exclusive() noexcept {
   const ErrnoGuard keep_errno;
   if (has_file()) abi::set_byte_lock(fd_, abi::kContextByte, F_UNLCK);
   excluding().unlock();
+}
+
+bool Account::begin_joint() noexcept {
+  const ErrnoGuard keep_errno;
+  if (slot() == nullptr) return false;
+  sweeping().lock();
+  for (int round = 0; round < 2; ++round) {
+    if (!keep_file() || !wait_for_byte(abi::kGateByte, 1000)) break;
+    if (page_->gate.load(std::memory_order_acquire) == 0) return true;
+    // Left up by a repairer that died; ends with the lock given back.
+    abi::repair(*page_, fd_, self());
+  }
+  sweeping().unlock();
+  return false;
+}
+
+void Account::end_joint() noexcept {
+  const ErrnoGuard keep_errno;
+  abi::set_byte_lock(fd_, abi::kGateByte, F_UNLCK);
+  sweeping().unlock();
+}
+
+// Whoever dies between the two steps has a mark, and then the piece's holders are asked.
+void Account::hand_over(abi::JointPiece& piece) noexcept {
+  const std::uint64_t bytes = piece.bytes.load(std::memory_order_relaxed);
+  const Change change = enter(abi::joint_device(piece));
+  if (change.word == nullptr) return;
+  piece.payer.store(abi::kNoPayer, std::memory_order_seq_cst);
+  leave(change, std::uint64_t{0} - bytes);
+  show(abi::joint_device(piece), std::uint64_t{0} - bytes);
+}
+
+void Account::drop(abi::JointPiece& piece) noexcept {
+  const std::uint32_t device = abi::joint_device(piece);
+  const Change change = enter(device);
+  if (change.word == nullptr) return;
+  abi::free_piece(*page_, piece);
+  page_->devices[device].committed.fetch_sub(piece.bytes.load(std::memory_order_relaxed),
+                                             std::memory_order_seq_cst);
+  end(change, 0);
+}
+
+std::uint64_t Account::new_key() const noexcept {
+  timespec now = {};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  std::uint64_t key =
+      static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+  for (const std::uint64_t part : {inode_, device_, std::uint64_t{self()}}) {
+    key = (key ^ part) * 0x9e3779b97f4a7c15ULL;
+    key ^= key >> 29U;
+  }
+  return (key & (abi::kFirstJointKey - 1)) | abi::kFirstJointKey;
 }
 
 void Account::tell_host_pid(std::uint32_t host_pid) noexcept {

@@ -90,6 +90,19 @@ class Account {
   bool try_exclusive() noexcept;
   void end_exclusive() noexcept;
 
+  // The same around changes of what processes hold jointly; false also when this process has no slot. In
+  // between nobody repairs, and this process may neither admit nor look for dead ones.
+  bool begin_joint() noexcept;
+  void end_joint() noexcept;
+
+  // Then: the bytes of a piece are no longer ours but its own.
+  void hand_over(abi::JointPiece& piece) noexcept;
+  // Then: nobody has the piece any more, whose bytes are its own.
+  void drop(abi::JointPiece& piece) noexcept;
+
+  // The index of our slot; kMaxSlots without one.
+  std::uint32_t self() const noexcept;
+
   // True when a process of this container has used a device.
   bool has_process(std::uint32_t pid) const noexcept;
 
@@ -99,6 +112,9 @@ class Account {
 
   // In the child of a fork: the parent's slot is not ours, and its locks may have been held.
   void forget() noexcept;
+
+  // A number that no other piece of this container or of another has.
+  std::uint64_t new_key() const noexcept;
 
   abi::UsagePage* page() const noexcept { return page_; }
   bool is_open() const noexcept { return page_ != nullptr; }
@@ -131,7 +147,6 @@ class Account {
   bool is_alone() const noexcept;
   template <typename Visit>
   void each_slot(Visit visit) const noexcept;
-  std::uint32_t self() const noexcept;
   bool has_others() noexcept;
   SpinLock& sweeping() noexcept { return first_ != nullptr ? first_->sweeping_ : sweeping_; }
   SpinLock& excluding() noexcept { return first_ != nullptr ? first_->excluding_ : excluding_; }

@@ -50,7 +50,8 @@ bool PhysicalMemory::new_piece(std::uint32_t& index) noexcept {
 PhysicalMemory::Freed PhysicalMemory::drop_if_dead(std::uint32_t index) noexcept {
   Piece& piece = pieces_[index];
   if (piece.references != 0 || piece.mappings != 0) return {};
-  const Freed freed{piece.device, piece.keeps == 0 ? piece.bytes : 0};
+  const bool is_told = piece.keeps == 0;
+  const Freed freed{piece.device, is_told ? piece.bytes : 0, is_told ? piece.joint : 0};
   for (std::uint32_t i = 0; i < binding_count_; ++i) {
     if (bindings_[i].object != index || bindings_[i].ending == kOrphan) continue;
     // An object that others know lives on, and what is bound to it.
@@ -73,7 +74,9 @@ bool PhysicalMemory::create(std::uint64_t handle, unsigned device, std::uint64_t
                     .mappings = 0,
                     .releasing = 0,
                     .keeps = 0,
-                    .next_free = 0};
+                    .next_free = 0,
+                    .joint = 0,
+                    .is_foreign = false};
   if (handles_.put(handle, index)) return true;
   pieces_[index].references = 0;
   drop_if_dead(index);
@@ -104,6 +107,44 @@ PhysicalMemory::Piece* PhysicalMemory::mapped(std::uint64_t address) noexcept {
     return size_of(*mapping) > before ? &pieces_[piece_of(*mapping)] : nullptr;
   }
   return nullptr;
+}
+
+bool PhysicalMemory::set_joint(std::uint64_t handle, std::uint32_t number) noexcept {
+  const LockGuard guard(lock_);
+  Piece* piece = named(handle);
+  if (piece == nullptr || piece->joint != 0) return false;
+  piece->joint = number;
+  return true;
+}
+
+bool PhysicalMemory::look(std::uint64_t handle, Freed& out) noexcept {
+  const LockGuard guard(lock_);
+  const Piece* piece = named(handle);
+  if (piece == nullptr || piece->is_foreign) return false;
+  out = {piece->device, piece->bytes, piece->joint};
+  return true;
+}
+
+void PhysicalMemory::make_foreign(std::uint64_t handle, unsigned device) noexcept {
+  const LockGuard guard(lock_);
+  Piece* piece = named(handle);
+  if (piece == nullptr) return;
+  piece->device = device;
+  piece->is_foreign = true;
+}
+
+std::uint64_t PhysicalMemory::growth(std::uint64_t handle, std::uint64_t end, unsigned& device) noexcept {
+  const LockGuard guard(lock_);
+  const Piece* piece = named(handle);
+  if (piece == nullptr || !piece->is_foreign || end <= piece->bytes) return 0;
+  device = piece->device;
+  return end - piece->bytes;
+}
+
+void PhysicalMemory::grow_to(std::uint64_t handle, std::uint64_t end) noexcept {
+  const LockGuard guard(lock_);
+  Piece* piece = named(handle);
+  if (piece != nullptr && piece->is_foreign && end > piece->bytes) piece->bytes = end;
 }
 
 void PhysicalMemory::keep(std::uint64_t handle) noexcept {

@@ -17,11 +17,27 @@ class PhysicalMemory {
   struct Freed {
     unsigned device = 0;
     std::uint64_t bytes = 0;
+    std::uint32_t joint = 0;  // what to let go instead; see set_joint()
+
+    bool any() const noexcept { return bytes != 0 || joint != 0; }
   };
 
   // A new piece with one reference, named by `handle`. bytes: 0 for memory that is not ours to charge. False
   // when there is no memory to remember it.
   bool create(std::uint64_t handle, unsigned device, std::uint64_t bytes) noexcept;
+
+  // The piece of `handle` is known to other processes as the joint piece `number`, above 0: that is told when
+  // it is gone. False when the handle is unknown, or its piece has such a number.
+  bool set_joint(std::uint64_t handle, std::uint32_t number) noexcept;
+
+  // What would be told of the piece now, if it were gone. False when the handle is unknown.
+  bool look(std::uint64_t handle, Freed& out) noexcept;
+
+  // Memory of another container: its size shows in its mappings. `handle` has no bytes so far.
+  void make_foreign(std::uint64_t handle, unsigned device) noexcept;
+  // Bytes by which a mapping of its first `end` bytes goes beyond what is known of it; 0 for what is ours.
+  std::uint64_t growth(std::uint64_t handle, std::uint64_t end, unsigned& device) noexcept;
+  void grow_to(std::uint64_t handle, std::uint64_t end) noexcept;
 
   // One more reference to the piece whose mapping has `address`; the driver named it `handle`.
   void retain(std::uint64_t handle, std::uint64_t address) noexcept;
@@ -68,7 +84,7 @@ class PhysicalMemory {
   void end_unmap(const Pending& pending, Visit visit) noexcept {
     for (std::size_t i = 0; i < pending.count_; ++i) {
       const Freed freed = end_mapping(pending.items_[i].word);
-      if (freed.bytes != 0) visit(freed);
+      if (freed.any()) visit(freed);
     }
   }
   // The driver said no.
@@ -99,7 +115,7 @@ class PhysicalMemory {
   void end_unbind(std::uint64_t number, Visit visit) noexcept {
     Freed freed;
     while (take_ended(number, freed)) {
-      if (freed.bytes != 0) visit(freed);
+      if (freed.any()) visit(freed);
     }
   }
   // The same for what was bound to objects that are gone. After end_release() and end_unmap().
@@ -129,6 +145,8 @@ class PhysicalMemory {
     std::uint32_t releasing;  // of the references: begun and not ended
     std::uint32_t keeps;
     std::uint32_t next_free;  // index + 1
+    std::uint32_t joint;
+    bool is_foreign;
   };
 
   static constexpr std::uint64_t kOrphan = ~std::uint64_t{0};

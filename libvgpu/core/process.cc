@@ -135,6 +135,7 @@ void forget_process() noexcept {
   g_process.account.forget();
   g_process.records.forget();
   g_process.physical.forget();
+  g_process.joint.forget();
   forget_contexts();
   forget_stock();
   forget_overhead();

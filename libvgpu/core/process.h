@@ -5,6 +5,7 @@
 
 #include "libvgpu/core/account.h"
 #include "libvgpu/core/boards.h"
+#include "libvgpu/core/joint.h"
 #include "libvgpu/core/limits.h"
 #include "libvgpu/core/physical.h"
 #include "libvgpu/core/records.h"
@@ -29,6 +30,7 @@ struct Process {
   Region region;  // open when HAMi's monitor may look for it
   Records records;
   PhysicalMemory physical;
+  JointMemory joint;
   SpinLock starting;
   abi::Board* board = nullptr;  // what the neighbours may know of us; nullptr: nobody asked
   std::uint64_t board_inode = 0;

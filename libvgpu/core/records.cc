@@ -185,6 +185,16 @@ std::uint64_t Records::put(std::uint64_t name, std::uint64_t packed, Removed& st
   return charge;
 }
 
+std::optional<Record> Records::find(Space space, std::uint64_t name) noexcept {
+  const std::uint64_t hashed = hash(space, name);
+  const std::uint64_t of_block = hash(Space::block, name / kBlockBytes);
+  Shard& shard = shards_[(space == Space::pointer ? of_block : hashed) >> kShardShift];
+  const LockGuard guard(shard.lock);
+  const std::uint64_t packed = shard.data()[locate(shard, space, name, hashed)].packed;
+  if (packed == 0) return std::nullopt;
+  return unpack(packed);
+}
+
 Records::Removed Records::remove(Space space, std::uint64_t name) noexcept {
   const std::uint64_t hashed = hash(space, name);
   const std::uint64_t of_block = hash(Space::block, name / kBlockBytes);
@@ -203,7 +213,8 @@ Records::Removed Records::remove(Space space, std::uint64_t name) noexcept {
 // What lies in a context ends with it, and so does what the context itself costs; other objects use the field
 // for what they like.
 bool Records::has_owner(Space space) noexcept {
-  return space <= Space::library && space != Space::external_memory;
+  return (space <= Space::library && space != Space::external_memory) || space == Space::imported ||
+         space == Space::foreign;
 }
 
 // Takes up to `room` objects of an owner out of a shard, from the place `at` on. Returns how many.

@@ -26,6 +26,8 @@ enum class Space : unsigned {
   library = 7,          // CUlibrary
   pooled = 8,           // stream-ordered memory: what its pool holds is charged, this only says which pool
   block = 9,            // how many pieces lie in the block of this number
+  imported = 10,        // memory of another process: which joint piece, and how often it is open
+  foreign = 11,         // memory of another container
   last = 15,
 };
 
@@ -63,6 +65,9 @@ class Records {
     const std::uint64_t charge = put(name, pack(space, record), stale);
     return {charge != kNotStored, charge != kNotStored ? charge : 0, known(stale)};
   }
+
+  // What is known of an object, but for what it gives back.
+  std::optional<Record> find(Space space, std::uint64_t name) noexcept;
 
   // Removes an object and returns what it held.
   std::optional<Record> take(Space space, std::uint64_t name) noexcept { return known(remove(space, name)); }

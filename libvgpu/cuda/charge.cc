@@ -32,6 +32,23 @@ bool keep(Space space, std::uint64_t name, unsigned owner, Reservation& reservat
   return true;
 }
 
+// A whole allocation lives on where others have it. A piece of a block or of a pool lies in what is charged
+// anyway.
+void end_told(Space space, std::uint64_t name, const Record& record) noexcept {
+  if (space == Space::imported) {
+    end_opened(name, record);
+    return;
+  }
+  const std::uint32_t piece =
+      space == Space::pointer ? g_process.joint.take_pointer(name) : JointMemory::kNone;
+  if (piece != JointMemory::kNone && record.bytes >= kSmallBelow) {
+    g_process.joint.let_go(g_process.account, piece);
+    return;
+  }
+  if (piece != JointMemory::kNone) g_process.joint.retract(g_process.account, piece);
+  give_back(record);
+}
+
 // Meanwhile others may have come into its blocks, and paid for them, or have left. One that cannot be
 // remembered stays charged.
 void put_back(Space space, std::uint64_t name, const Record& record) noexcept {

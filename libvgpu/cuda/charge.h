@@ -42,6 +42,28 @@ inline void give_back(const Record& record) noexcept {
   if (record.charge != 0) g_process.account.refund(record.device, record.charge);
 }
 
+// The same for one of `space` that was called `name`, of which other processes may have been told, or which
+// may be another's.
+void end_told(Space space, std::uint64_t name, const Record& record) noexcept;
+void end_opened(std::uint64_t ptr, const Record& record) noexcept;
+inline void end_object(Space space, std::uint64_t name, const Record& record) noexcept {
+  if (space == Space::imported || g_process.joint.has_pointers()) [[unlikely]] {
+    end_told(space, name, record);
+  } else {
+    give_back(record);
+  }
+}
+
+// Frees or closes memory of another process through call(). False when `ptr` is no such memory.
+bool free_imported(std::uint64_t ptr, CUresult (*call)(void*), void* data, CUresult& status) noexcept;
+template <typename Call>
+CUresult free_joint(std::uint64_t ptr, Call call) noexcept {
+  CUresult status = CUDA_SUCCESS;
+  const auto plain = [](void* data) { return (*static_cast<Call*>(data))(); };
+  const bool is_imported = mode() == Mode::on && free_imported(ptr, plain, &call, status);
+  return is_imported ? status : call();
+}
+
 // An object that was taken out of the records lives on: puts it back.
 void put_back(Space space, std::uint64_t name, const Record& record) noexcept;
 
@@ -55,7 +77,7 @@ CUresult release(Space space, std::uint64_t name, Call call) noexcept {
   const CUresult status = call();
   if (!record) return status;
   if (status == CUDA_SUCCESS) {
-    give_back(*record);
+    end_object(space, name, *record);
   } else {
     put_back(space, name, *record);
   }

@@ -149,8 +149,7 @@ Ending Ending::of_primary(CUdevice ordinal) noexcept {
 void Ending::done(bool is_gone) noexcept {
   for (unsigned i = 0; i < count_; ++i) {
     if (is_gone) {
-      g_process.records.take_owned(retired_[i].number,
-                                   [](Space, std::uint64_t, const Record& record) { give_back(record); });
+      g_process.records.take_owned(retired_[i].number, end_object);
       continue;
     }
     const LockGuard guard(g_changing);

@@ -1,6 +1,5 @@
 // Memory that another interface of the driver made, Vulkan for one: CUDA only learns its size. It is charged
-// to whoever imports it, since no other count knows of it. Memory of other CUDA processes is charged to them
-// and costs nothing here: cuIpcOpenMemHandle and its like need no hook.
+// to whoever imports it, since no other count knows of it.
 #include "libvgpu/cuda/charge.h"
 #include "libvgpu/export.h"
 

@@ -144,9 +144,10 @@ template <typename Call>
 CUresult free_pooled(CUdeviceptr ptr, Call call) noexcept {
   if (mode() != Mode::on) return call();
   const std::optional<Record> record = g_process.records.take(Space::pooled, ptr);
+  if (!record) return free_joint(ptr, call);
   const CUresult status = call();
-  if (!record) return status;
   if (status == CUDA_SUCCESS) {
+    retract_pooled(ptr);
     g_pools.freed(*record);
   } else {
     g_process.records.insert(Space::pooled, ptr, *record);

@@ -9,7 +9,10 @@ namespace {
 constexpr unsigned kMapTiles = 1;  // CU_MEM_OPERATION_TYPE_MAP
 
 void refund(const PhysicalMemory::Freed& freed) noexcept {
-  if (freed.bytes != 0) g_process.account.refund(freed.device, freed.bytes);
+  if (freed.joint != 0) {
+    g_process.joint.let_go(g_process.account, freed.joint - 1);
+  } else if (freed.bytes != 0)
+    g_process.account.refund(freed.device, freed.bytes);
 }
 
 // Creates a handle whose memory is on the container's device `device`.
@@ -28,22 +31,91 @@ CUresult create_on(unsigned device, CUmemGenericAllocationHandle* handle, std::u
   return CUDA_SUCCESS;
 }
 
-// Memory that another process was charged for; followed all the same, since handles may be equal to ours
-// later.
+// What has no memory of a card; followed all the same, since handles may be equal to ours later.
 CUresult adopt(CUresult status, const CUmemGenericAllocationHandle* handle) noexcept {
   if (status == CUDA_SUCCESS && mode() == Mode::on) g_process.physical.create(*handle, 0, 0);
   return status;
 }
 
-// A call after which the memory may live on where this process cannot see it: behind a descriptor that was
-// passed to others. Its charge stays until the process ends. Noted before the call,
-// because another thread may release the handle the moment the driver is done.
+constexpr int kDescriptor = 1;  // CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR
+
+int descriptor_in(const void* os_handle) noexcept {
+  return static_cast<int>(reinterpret_cast<std::intptr_t>(os_handle));
+}
+
+// Tells other processes of what a descriptor carries to them.
+bool publish(CUmemGenericAllocationHandle handle, int fd) noexcept {
+  PhysicalMemory::Freed known;
+  if (!g_process.physical.look(handle, known)) return false;
+  if (known.joint != 0) return g_process.joint.stamp(g_process.account, known.joint - 1, fd);
+  JointMemory& joint = g_process.joint;
+  const std::uint64_t key = g_process.account.new_key();
+  const std::uint32_t piece = joint.publish(g_process.account, key, known.device, known.bytes);
+  if (piece == JointMemory::kNone) return false;
+  if (joint.stamp(g_process.account, piece, fd) && g_process.physical.set_joint(handle, piece + 1))
+    return true;
+  joint.retract(g_process.account, piece);
+  return false;
+}
+
+// A call after which the memory may live on where this process cannot see it. What cannot be told to others
+// stays charged until the process ends. Noted before the call, because another thread may release the handle
+// the moment the driver is done.
 template <typename Call>
-CUresult share_handle(CUmemGenericAllocationHandle handle, Call call) noexcept {
+CUresult share_handle(CUmemGenericAllocationHandle handle, int type, const void* out, Call call) noexcept {
   if (mode() != Mode::on) return call();
   g_process.physical.keep(handle);
   const CUresult status = call();
-  if (status != CUDA_SUCCESS) g_process.physical.undo_keep(handle);
+  const bool is_told =
+      status == CUDA_SUCCESS && type == kDescriptor && publish(handle, *static_cast<const int*>(out));
+  if (status != CUDA_SUCCESS || is_told) g_process.physical.undo_keep(handle);
+  return status;
+}
+
+// Memory of another container: charged as far as it is mapped.
+void follow_foreign(CUmemGenericAllocationHandle handle) noexcept {
+  CUmemAllocationProp prop = {};
+  const bool is_known =
+      driver<&CudaDriver::cuMemGetAllocationPropertiesFromHandle>(&prop, handle) == CUDA_SUCCESS &&
+      prop.location.type == CU_MEM_LOCATION_TYPE_DEVICE;
+  const int device = is_known ? device_index(prop.location.id) : -1;
+  g_process.physical.create(handle, 0, 0);
+  if (device >= 0) g_process.physical.make_foreign(handle, static_cast<unsigned>(device));
+  // A multicast object of others keeps what we bind to it, also without us.
+  if (device < 0) g_process.physical.keep(handle);
+}
+
+// Held before it is imported: whoever lets go meanwhile must see us.
+template <typename Call>
+CUresult import_handle(CUmemGenericAllocationHandle* handle, int fd, Call call) noexcept {
+  JointMemory& joint = g_process.joint;
+  const std::uint32_t piece = joint.join(g_process.account, key_of_descriptor(fd));
+  const bool is_told = piece != JointMemory::kNone;
+  const bool has_bytes = is_told && JointMemory::bytes(g_process.account, piece) != 0;
+  const CUresult status = call();
+  if (is_told && (status != CUDA_SUCCESS || !has_bytes)) joint.let_go(g_process.account, piece);
+  if (status != CUDA_SUCCESS) return status;
+  if (!is_told) {
+    follow_foreign(*handle);
+  } else if (g_process.physical.create(*handle, 0, 0)) {
+    if (has_bytes) g_process.physical.set_joint(*handle, piece + 1);
+    if (!has_bytes) g_process.physical.keep(*handle);
+  }
+  return status;
+}
+
+// Maps through call(); of memory of another container more may be seen than before.
+template <typename Call>
+CUresult map_seen(CUmemGenericAllocationHandle handle, std::uint64_t end, Call call) noexcept {
+  unsigned device = 0;
+  const std::uint64_t growth = g_process.physical.growth(handle, end, device);
+  if (growth == 0) return call();
+  Reservation reservation = reserve(device, growth);
+  if (!reservation) return refusal(reservation);
+  const CUresult status = call();
+  if (status != CUDA_SUCCESS) return status;
+  reservation.commit();
+  g_process.physical.grow_to(handle, end);
   return status;
 }
 
@@ -118,18 +190,21 @@ HAMI_EXPORT CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle* h
 
 HAMI_EXPORT CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle* handle, void* os_handle,
                                                     CUmemAllocationHandleType handle_type) {
-  const CUresult status =
-      adopt(driver<&CudaDriver::cuMemImportFromShareableHandle>(handle, os_handle, handle_type), handle);
-  // A multicast object of others keeps what we bind to it, also without us.
-  if (status == CUDA_SUCCESS && mode() == Mode::on) g_process.physical.keep(*handle);
-  return status;
+  const auto call = [=] {
+    return driver<&CudaDriver::cuMemImportFromShareableHandle>(handle, os_handle, handle_type);
+  };
+  if (mode() == Mode::unusable) return kUnusable;
+  if (mode() == Mode::off || handle == nullptr) return call();
+  const int fd = static_cast<int>(handle_type) == kDescriptor ? descriptor_in(os_handle) : -1;
+  return import_handle(handle, fd, call);
 }
 
 HAMI_EXPORT CUresult cuMemMap(CUdeviceptr ptr, std::size_t size, std::size_t offset,
                               CUmemGenericAllocationHandle handle, std::uint64_t flags) {
-  const CUresult status = driver<&CudaDriver::cuMemMap>(ptr, size, offset, handle, flags);
-  if (status != CUDA_SUCCESS || mode() != Mode::on) return status;
-  if (g_process.physical.map(ptr, size, handle)) return CUDA_SUCCESS;
+  const auto call = [=] { return driver<&CudaDriver::cuMemMap>(ptr, size, offset, handle, flags); };
+  if (mode() != Mode::on) return call();
+  const CUresult status = map_seen(handle, offset + size, call);
+  if (status != CUDA_SUCCESS || g_process.physical.map(ptr, size, handle)) return status;
   driver<&CudaDriver::cuMemUnmap>(ptr, size);
   return CUDA_ERROR_OUT_OF_MEMORY;
 }
@@ -151,7 +226,7 @@ HAMI_EXPORT CUresult cuMemUnmap(CUdeviceptr ptr, std::size_t size) {
 HAMI_EXPORT CUresult cuMemExportToShareableHandle(void* shareable_handle, CUmemGenericAllocationHandle handle,
                                                   CUmemAllocationHandleType handle_type,
                                                   std::uint64_t flags) {
-  return share_handle(handle, [=] {
+  return share_handle(handle, static_cast<int>(handle_type), shareable_handle, [=] {
     return driver<&CudaDriver::cuMemExportToShareableHandle>(shareable_handle, handle, handle_type, flags);
   });
 }

@@ -31,6 +31,11 @@ class Pools {
   // What a record of Space::pooled says as its owner.
   unsigned number(const Pool& pool) const noexcept { return static_cast<unsigned>(&pool - pools_) + 1; }
 
+  // The container's index of the device that an allocation lies on.
+  unsigned device_of(const Record& record) const noexcept {
+    return record.owner == 0 || record.owner > kPools ? 0 : pools_[record.owner - 1].store.device;
+  }
+
   // An allocation is gone; gives back what a destroyed pool held with its last one.
   void freed(const Record& record) noexcept;
 
@@ -60,6 +65,9 @@ class Pools {
 };
 
 extern constinit Pools g_pools;
+
+// An allocation of a pool was freed: other processes may have been told of it.
+void retract_pooled(std::uint64_t ptr) noexcept;
 
 // What the driver says about a pool; all 0 when it says nothing.
 Stock pool_stock(CUmemoryPool handle) noexcept;

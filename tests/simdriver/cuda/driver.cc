@@ -12,6 +12,7 @@
 #include "tests/simdriver/cuda/functions.h"
 #include "tests/simdriver/state/accounts.h"
 #include "tests/simdriver/state/nodes.h"
+#include "tests/simdriver/state/shared.h"
 #include "tests/simdriver/state/store.h"
 
 namespace hami::sim {
@@ -34,6 +35,7 @@ void forget_in_child() {
   __atomic_store_n(&driver.initialised, false, __ATOMIC_RELEASE);
   pthread_mutex_init(&init_mutex, nullptr);
   attach_after_fork();
+  forget_uses();
 }
 
 // One item of CUDA_VISIBLE_DEVICES: a number among the devices there are, or a prefix of a UUID. -1 ends the
@@ -120,6 +122,12 @@ std::uint32_t slot() { return driver.slot; }
 int visible_devices() { return driver.visible_count; }
 bool is_device(CUdevice device) { return device >= 0 && device < driver.visible_count; }
 std::uint32_t state_index(CUdevice device) { return driver.visible[device]; }
+CUdevice ordinal_of(std::uint32_t index) {
+  for (CUdevice ordinal = 0; is_device(ordinal); ++ordinal) {
+    if (state_index(ordinal) == index) return ordinal;
+  }
+  return -1;
+}
 Device& device_of(CUdevice device) { return driver.state->devices[state_index(device)]; }
 
 }  // namespace hami::sim

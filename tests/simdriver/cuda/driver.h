@@ -44,6 +44,9 @@ int visible_devices();
 bool is_device(CUdevice device);
 // The place of an ordinal in State::devices.
 std::uint32_t state_index(CUdevice device);
+
+// The other way round; -1 for a card that this process does not see.
+CUdevice ordinal_of(std::uint32_t index);
 Device& device_of(CUdevice device);
 
 }  // namespace hami::sim

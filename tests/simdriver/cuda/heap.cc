@@ -299,16 +299,17 @@ bool forget(std::uint64_t address, std::uint32_t kinds, Allocation& out) {
 
 void release(const Allocation& allocation) {
   free(allocation.backing);
-  if (allocation.token != 0 && allocation.kind == Kind::linear) {
+  const bool is_shared = allocation.token != 0 && allocation.kind != Kind::host;
+  if (is_shared) {
     const Guard guard(state());
-    unshare(state(), allocation.token);
+    unuse(state(), allocation.token, slot());
   }
   if (allocation.slab != nullptr) {
     release_slot(allocation);
     return;
   }
   give_addresses(allocation.address, allocation.size);
-  if (allocation.charged.physical != 0 || allocation.charged.granted != 0) {
+  if (!is_shared && (allocation.charged.physical != 0 || allocation.charged.granted != 0)) {
     refund(allocation.device, allocation.charged);
   }
 }
@@ -362,6 +363,29 @@ bool set_token(std::uint64_t address, std::uint64_t token) {
   Allocation* record = find_locked(bucket, address);
   if (record == nullptr) return false;
   record->token = token;
+  return true;
+}
+
+bool reopen(const Context& context, std::uint64_t token, std::uint64_t& address) {
+  for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
+    if (__atomic_load_n(&buckets[bucket], __ATOMIC_RELAXED) == nullptr) continue;
+    const SpinGuard guard(lock_of(bucket));
+    for (Allocation* at = buckets[bucket]; at != nullptr; at = at->next) {
+      if (at->kind != Kind::ipc || at->token != token || at->context != &context) continue;
+      ++at->opens;
+      address = at->address;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool close_once(std::uint64_t address) {
+  const std::size_t bucket = bucket_of(address);
+  const SpinGuard guard(lock_of(bucket));
+  Allocation* record = find_locked(bucket, address);
+  if (record == nullptr || record->kind != Kind::ipc || record->opens <= 1) return false;
+  --record->opens;
   return true;
 }
 

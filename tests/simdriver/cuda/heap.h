@@ -33,7 +33,8 @@ struct Allocation {
   Context* context;
   Slab* slab;           // null: whole blocks
   void* owner;          // pool, external memory … it came from
-  std::uint64_t token;  // IPC; 0: none
+  std::uint64_t token;  // in State::shared; 0: none
+  std::uint32_t opens;  // of an IPC handle
   void* backing;        // host memory that copies use; may be null
   Allocation* next;
 };
@@ -68,5 +69,9 @@ void release_all(Context& context);
 // Sets the host memory of a record, if it still exists; false when it does not.
 bool set_backing(std::uint64_t address, void* backing);
 bool set_token(std::uint64_t address, std::uint64_t token);
+
+// Opens once more what a context has open of a token; false when it has not. Closes all but the last.
+bool reopen(const Context& context, std::uint64_t token, std::uint64_t& address);
+bool close_once(std::uint64_t address);
 
 }  // namespace hami::sim

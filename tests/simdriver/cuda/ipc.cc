@@ -1,4 +1,5 @@
-// Memory of other processes and of other interfaces: opening it charges nothing.
+// Memory of other processes and of other interfaces: opening it takes nothing from the card. Memory of
+// another process lives as long as anybody has it open.
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +29,10 @@ CUresult make_handle(CUipcMemHandle* out, CUdeviceptr address) {
   if (allocation.kind != Kind::linear) return CUDA_ERROR_INVALID_VALUE;
   IpcHandle handle{kMagic, allocation.token};
   if (handle.token == 0) {
+    // A part of a block: what another process maps is the block.
+    const std::uint64_t bytes = allocation.slab != nullptr ? kBlock : allocation.charged.physical;
     const Guard guard(state());
-    handle.token = share(state(), slot(), allocation.device, allocation.size);
+    handle.token = share(state(), slot(), allocation.device, allocation.size, bytes);
   }
   if (handle.token == 0) return CUDA_ERROR_OUT_OF_MEMORY;
   set_token(allocation.address, handle.token);
@@ -38,6 +41,7 @@ CUresult make_handle(CUipcMemHandle* out, CUdeviceptr address) {
   return CUDA_SUCCESS;
 }
 
+// A handle that a context has open already is opened once more at the same address.
 CUresult open_handle(CUdeviceptr* out, const CUipcMemHandle& given, unsigned flags) {
   SIM_CONTEXT(context);
   constexpr unsigned kLazyPeerAccess = 1;
@@ -45,20 +49,24 @@ CUresult open_handle(CUdeviceptr* out, const CUipcMemHandle& given, unsigned fla
   IpcHandle handle{};
   memcpy(&handle, given.reserved, sizeof handle);
   if (handle.magic != kMagic) return CUDA_ERROR_INVALID_HANDLE;
+  if (reopen(*context, handle.token, *out)) return CUDA_SUCCESS;
   Shared shared{};
   {
     const Guard guard(state());
-    const Shared* found = find_shared(state(), handle.token);
+    Shared* found = find_shared(state(), handle.token);
     if (found == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if (found->owner == slot()) return CUDA_ERROR_INVALID_CONTEXT;  // the exporter itself
+    use(*found, slot());
     shared = *found;
   }
-  if (shared.owner == slot()) return CUDA_ERROR_INVALID_CONTEXT;  // the exporter itself
   Allocation made = {};
   made.address = take_addresses(shared.size);
   made.size = shared.size;
   made.kind = Kind::ipc;
   made.device = shared.device;
   made.context = context;
+  made.token = handle.token;
+  made.opens = 1;
   remember(made);
   *out = made.address;
   return CUDA_SUCCESS;
@@ -130,6 +138,7 @@ CUresult cuIpcOpenMemHandle_v2(CUdeviceptr* ptr, CUipcMemHandle handle, unsigned
 CUresult cuIpcCloseMemHandle(CUdeviceptr ptr) {
   SIM_ENTER(cuIpcCloseMemHandle);
   Allocation allocation;
+  if (close_once(ptr)) return CUDA_SUCCESS;
   if (!forget(ptr, bit(Kind::ipc), allocation)) return CUDA_ERROR_INVALID_VALUE;
   release(allocation);
   return CUDA_SUCCESS;

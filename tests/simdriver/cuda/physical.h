@@ -18,7 +18,7 @@ struct Physical {
   std::uint64_t size;
   CUmemAllocationProp prop;
   std::uint32_t device;      // index in State::devices, or kOnHost
-  bool imported;             // another process is charged
+  std::uint64_t token;       // in State::shared; 0: this process alone knows it
   std::uint32_t references;  // cuMemCreate, retain, import; release takes one away
   std::uint32_t maps;        // mappings, tiles and bindings that keep it alive
   std::uint32_t team;        // multicast object: how many devices belong to it; 0: memory

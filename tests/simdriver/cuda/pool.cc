@@ -6,6 +6,8 @@
 #include "tests/simdriver/cuda/functions.h"
 #include "tests/simdriver/cuda/graph.h"
 #include "tests/simdriver/cuda/stream.h"
+#include "tests/simdriver/state/shared.h"
+#include "tests/simdriver/state/store.h"
 
 namespace hami::sim {
 namespace {
@@ -207,6 +209,11 @@ void free_from_pool(const Allocation& allocation) {
   }
   give_addresses(allocation.address, allocation.size);
   auto* pool = static_cast<Pool*>(allocation.owner);
+  if (allocation.token != 0) {
+    const Guard guard(state());
+    if (pool == nullptr) unuse(state(), allocation.token, slot());
+    if (pool != nullptr) retract(state(), allocation.token);
+  }
   if (pool == nullptr) return;  // imported
   put_back(pool->memory, round_up(allocation.size, kSmallGranule));
   if (pool->destroyed && pool->memory.used == 0) remove_pool(*pool);

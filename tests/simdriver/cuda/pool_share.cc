@@ -6,16 +6,19 @@
 #include "tests/simdriver/cuda/call.h"
 #include "tests/simdriver/cuda/functions.h"
 #include "tests/simdriver/cuda/pool.h"
+#include "tests/simdriver/state/shared.h"
+#include "tests/simdriver/state/store.h"
 
 namespace hami::sim {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x6c6f6f70ULL;
 
-// What travels between processes is the size and place of the exporter's memory; its life is the exporter's.
+// What travels between processes: where a pool is, and the token of a pointer, which lives as long as anybody
+// has it.
 struct Exported {
   std::uint64_t magic;
-  std::uint64_t size;
+  std::uint64_t token;
   CUmemLocation location;
 };
 
@@ -51,7 +54,15 @@ CUresult export_pointer(CUmemPoolPtrExportData* out, CUdeviceptr address) {
   Allocation allocation;
   if (out == nullptr || !find(address, allocation) || allocation.kind != Kind::pool)
     return CUDA_ERROR_INVALID_VALUE;
-  const Exported exported{kMagic, allocation.size, {}};
+  if (allocation.token == 0) {
+    const std::uint32_t device = allocation.device == kNoDevice ? kNobody : allocation.device;
+    const std::uint64_t bytes = (allocation.size + kBlock - 1) / kBlock * kBlock;
+    const Guard guard(state());
+    allocation.token = share(state(), slot(), device, allocation.size, bytes);
+  }
+  if (allocation.token == 0) return CUDA_ERROR_OUT_OF_MEMORY;
+  set_token(address, allocation.token);
+  const Exported exported{kMagic, allocation.token, {}};
   *out = {};
   memcpy(out->reserved, &exported, sizeof exported);
   return CUDA_SUCCESS;
@@ -65,10 +76,17 @@ CUresult import_pointer(CUdeviceptr* out, CUmemoryPool handle, const CUmemPoolPt
   memcpy(&exported, data->reserved, sizeof exported);
   if (exported.magic != kMagic) return CUDA_ERROR_INVALID_VALUE;
   Allocation made = {};
-  made.address = take_addresses(exported.size);
-  made.size = exported.size;
+  {
+    const Guard guard(state());
+    Shared* shared = find_shared(state(), exported.token);
+    if (shared == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    use(*shared, slot());
+    made.size = shared->size;
+  }
+  made.address = take_addresses(made.size);
   made.kind = Kind::pool;
   made.device = pool->device;  // without an owner: nothing is drawn, nothing goes back
+  made.token = exported.token;
   remember(made);
   *out = made.address;
   return CUDA_SUCCESS;

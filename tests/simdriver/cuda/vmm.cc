@@ -1,9 +1,7 @@
 // Virtual memory management: address ranges, physical memory behind handles, and mappings between them.
-// Physical memory lives as long as its handle or a mapping of it.
+// Physical memory lives as long as its handle or a mapping of it, in this process or another.
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "tests/simdriver/cuda/call.h"
 #include "tests/simdriver/cuda/functions.h"
@@ -11,12 +9,13 @@
 #include "tests/simdriver/cuda/physical.h"
 #include "tests/simdriver/cuda/stream.h"
 #include "tests/simdriver/cuda/vmm.h"
+#include "tests/simdriver/state/shared.h"
+#include "tests/simdriver/state/store.h"
 
 namespace hami::sim {
 namespace {
 
 constexpr std::uint64_t kFirstHandle = 0x51a70000;  // far from any address
-constexpr std::uint64_t kMagic = 0x6d656d7664ULL;
 constexpr unsigned kPosixFd = 1;
 
 struct Reservation {
@@ -61,12 +60,10 @@ CUresult check_prop(const CUmemAllocationProp* prop) {
   return !on_device || is_device(prop->location.id) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
 }
 
-CUresult add_memory(std::uint64_t size, const CUmemAllocationProp& prop, bool imported,
-                    std::uint64_t& handle) {
+CUresult add_memory(std::uint64_t size, const CUmemAllocationProp& prop, std::uint64_t& handle) {
   Physical like = {};
   like.size = size;
   like.prop = prop;
-  like.imported = imported;
   like.device = prop.location.type == CU_MEM_LOCATION_TYPE_DEVICE ? state_index(prop.location.id) : kOnHost;
   return add_physical(like, handle);
 }
@@ -156,41 +153,48 @@ CUresult retain_at(std::uint64_t address, std::uint64_t& handle) {
   return CUDA_SUCCESS;
 }
 
-// What travels through the file descriptor. The exporter stays the one who is charged.
-struct Exported {
-  std::uint64_t magic;
-  std::uint64_t size;
-  CUmemAllocationProp prop;
-};
+// What another process needs to know is in the state: there is one kind of memory with a descriptor.
+CUmemAllocationProp prop_of(const Shared& shared) {
+  CUmemAllocationProp prop = {};
+  prop.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+  prop.requestedHandleTypes = kPosixFd;
+  prop.location.type = shared.on_host != 0 ? CU_MEM_LOCATION_TYPE_HOST : CU_MEM_LOCATION_TYPE_DEVICE;
+  prop.location.id = shared.on_host != 0 ? 0 : ordinal_of(shared.device);
+  return prop;
+}
 
 CUresult export_handle(void* out, std::uint64_t handle) {
-  Exported exported{kMagic, 0, {}};
-  {
-    const SpinGuard guard(physical_lock);
-    const Physical* physical = find_physical(handle);
-    if (physical == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    if ((physical->prop.requestedHandleTypes & kPosixFd) == 0) return CUDA_ERROR_INVALID_VALUE;
-    exported.size = physical->size;
-    exported.prop = physical->prop;
+  const SpinGuard guard(physical_lock);
+  Physical* physical = find_physical(handle);
+  if (physical == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if ((physical->prop.requestedHandleTypes & kPosixFd) == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (physical->token == 0) {
+    const Guard shared(state());
+    const std::uint32_t device = physical->device == kOnHost ? kNobody : physical->device;
+    physical->token = share(state(), slot(), device, physical->size, physical->size);
+    if (physical->token == 0) return CUDA_ERROR_OUT_OF_MEMORY;
   }
-  const int fd = memfd_create("simgpu-memory", MFD_CLOEXEC);
+  const int fd = make_descriptor(physical->token);
   if (fd < 0) return CUDA_ERROR_OPERATING_SYSTEM;
-  if (write(fd, &exported, sizeof exported) != sizeof exported) {
-    close(fd);
-    return CUDA_ERROR_OPERATING_SYSTEM;
-  }
   memcpy(out, &fd, sizeof fd);
   return CUDA_SUCCESS;
 }
 
 CUresult import_handle(CUmemGenericAllocationHandle* out, const void* os_handle) {
-  Exported exported{};
-  const int fd = static_cast<int>(reinterpret_cast<std::intptr_t>(os_handle));
-  if (pread(fd, &exported, sizeof exported, 0) != sizeof exported || exported.magic != kMagic) {
-    return CUDA_ERROR_INVALID_VALUE;
+  const std::uint64_t token = token_of(static_cast<int>(reinterpret_cast<std::intptr_t>(os_handle)));
+  Physical like = {};
+  {
+    const Guard guard(state());
+    Shared* shared = find_shared(state(), token);
+    if (shared == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    if (shared->on_host == 0 && ordinal_of(shared->device) < 0) return CUDA_ERROR_INVALID_DEVICE;
+    use(*shared, slot());
+    like.size = shared->size;
+    like.prop = prop_of(*shared);
+    like.device = shared->on_host != 0 ? kOnHost : shared->device;
   }
-  SIM_TRY(check_prop(&exported.prop));
-  return add_memory(exported.size, exported.prop, true, *out);
+  like.token = token;
+  return add_physical(like, *out);
 }
 
 }  // namespace
@@ -221,8 +225,12 @@ void drop_if_unused(Physical* physical) {
   Physical** link = &physicals;
   while (*link != physical) link = &(*link)->next;
   *link = physical->next;
-  if (physical->device != kOnHost && !physical->imported)
+  if (physical->token != 0) {
+    const Guard guard(state());
+    unuse(state(), physical->token, slot());
+  } else if (physical->device != kOnHost) {
     refund(physical->device, {physical->size, physical->size});
+  }
   free(physical);
 }
 
@@ -231,7 +239,7 @@ CUresult add_physical(const Physical& like, std::uint64_t& handle) {
   if (made == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
   *made = like;
   made->references = 1;
-  if (made->device != kOnHost && !made->imported && !charge(made->device, {made->size, made->size})) {
+  if (made->device != kOnHost && made->token == 0 && !charge(made->device, {made->size, made->size})) {
     free(made);
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
@@ -288,7 +296,7 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, std::size_t size, con
   SIM_TRY(check_not_capturing());
   if (handle == nullptr || !is_whole(size) || flags != 0) return CUDA_ERROR_INVALID_VALUE;
   SIM_TRY(check_prop(prop));
-  return add_memory(size, *prop, false, *handle);
+  return add_memory(size, *prop, *handle);
 }
 
 CUresult cuMemRelease(CUmemGenericAllocationHandle handle) {

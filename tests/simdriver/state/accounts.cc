@@ -110,6 +110,22 @@ void give(State& state, std::uint32_t slot, std::uint32_t index, Amount amount) 
   state.devices[index].granted -= amount.granted;
 }
 
+void add_bytes(State& state, std::uint32_t slot, std::uint32_t device, std::uint64_t bytes) {
+  add_everywhere(state, slot, device, {bytes, bytes});
+}
+
+void add_ownerless(State& state, const Shared& entry) {
+  add(state.containers[entry.container].share[entry.device], {entry.bytes, entry.bytes});
+  state.devices[entry.device].used += entry.bytes;
+  state.devices[entry.device].granted += entry.bytes;
+}
+
+void remove_ownerless(State& state, const Shared& entry) {
+  subtract(state.containers[entry.container].share[entry.device], {entry.bytes, entry.bytes});
+  state.devices[entry.device].used -= entry.bytes;
+  state.devices[entry.device].granted -= entry.bytes;
+}
+
 void count_context(State& state, std::uint32_t slot, std::uint32_t index, int change, std::uint64_t bytes) {
   Process& process = state.processes[slot];
   for (Share* share : {&process.share[index], &state.containers[process.container].share[index]}) {
@@ -159,8 +175,8 @@ void unregister_process(State& state, std::uint32_t slot) {
     give(state, slot, i, {share.physical, share.granted});
   }
   --container.live;
-  unshare_all(state, slot);
   process.used = 0;
+  unuse_all(state, slot);
 }
 
 void collect_dead(State& state, int self) {
@@ -179,6 +195,7 @@ void collect_dead(State& state, int self) {
     }
     if (!lives_without_lock(process, our_namespace)) unregister_process(state, slot);
   }
+  collect_shared(state);
   state.last_reap_ns = now_ns(state);
 }
 
@@ -212,6 +229,10 @@ void recompute(State& state) {
       state.devices[i].used += from.physical;
       state.devices[i].granted += from.granted;
     }
+  }
+  for (std::uint32_t i = 0; i < state.high_shared; ++i) {
+    const Shared& entry = state.shared[i];
+    if (entry.token != 0 && entry.owner == kNobody && entry.on_host == 0) add_ownerless(state, entry);
   }
 }
 

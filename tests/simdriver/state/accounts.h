@@ -18,6 +18,13 @@ bool take(State& state, std::uint32_t slot, std::uint32_t device, Amount amount)
 // Gives it back.
 void give(State& state, std::uint32_t slot, std::uint32_t device, Amount amount);
 
+// Bytes that the card lost already go to the process of `slot`: of its container's share, and its own.
+void add_bytes(State& state, std::uint32_t slot, std::uint32_t device, std::uint64_t bytes);
+
+// The same for shared memory that no process uses, but a descriptor keeps: its container has it.
+void add_ownerless(State& state, const Shared& entry);
+void remove_ownerless(State& state, const Shared& entry);
+
 // A context begins (+1) or ends (-1). Its bytes are taken and given by take() and give().
 void count_context(State& state, std::uint32_t slot, std::uint32_t device, int change, std::uint64_t bytes);
 

@@ -12,7 +12,7 @@
 namespace hami::sim {
 
 inline constexpr std::uint64_t kStateMagic = 0x315550474d495348ULL;  // "HSIMGPU1"
-inline constexpr std::uint32_t kStateVersion = 1;
+inline constexpr std::uint32_t kStateVersion = 2;
 inline constexpr std::uint32_t kMaxDevices = 16;
 inline constexpr std::uint32_t kMaxProcesses = 4096;
 inline constexpr std::uint32_t kMaxContainers = 512;
@@ -123,13 +123,20 @@ struct Process {
   BusySample busy[kMaxDevices][kBusySamples];
 };
 
-// Device memory that other processes can open by its token. Its owner is charged, and ends it.
+// Device memory that other processes can open by its token. It lives until the last of its users is gone and
+// no file descriptor carries it any more.
 struct Shared {
-  std::uint64_t token;  // 0: free
-  std::uint64_t size;
-  std::uint32_t device;  // index in State::devices
-  std::uint32_t owner;   // process slot
+  std::uint64_t token;      // 0: free
+  std::uint64_t size;       // bytes that a process maps
+  std::uint64_t bytes;      // what it takes from the card, in the share of its owner
+  std::uint32_t device;     // index in State::devices
+  std::uint32_t owner;      // process slot; kNobody: only descriptors keep it, and `container` has its bytes
+  std::uint32_t container;  // of the owner, or of the last one
+  std::uint32_t on_host;    // 1: no card's memory
+  std::uint64_t users[kMaxProcesses / 64];  // a bit for each process slot
 };
+
+inline constexpr std::uint32_t kNobody = 0xffffffffU;
 
 struct State {
   std::uint64_t magic;

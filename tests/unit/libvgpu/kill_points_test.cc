@@ -20,6 +20,7 @@
 
 #include "libvgpu/abi/usage_repair.h"
 #include "libvgpu/core/account.h"
+#include "libvgpu/core/joint.h"
 #include "page_fixture.h"
 
 namespace {
@@ -54,6 +55,7 @@ namespace {
 constexpr std::uint64_t kLimit = 64 * kMiB;
 constexpr std::uint64_t kSurvivorHolds = 7 * kMiB;
 constexpr double kSoonMs = 100;
+constexpr std::uint64_t kKey = 42;
 
 // Time that a piece of work takes of a processor of its own: what it computes, and its naps, which are 0.1 ms
 // at most in the code under test. The clock on the wall would also count the other programs of a busy
@@ -140,13 +142,30 @@ class KillPoints : public PageTest {
     return killed;
   }
 
+  // Of what was passed to it, besides its own.
+  std::uint64_t taken_over() const {
+    std::uint64_t bytes = 0;
+    for (const abi::JointPiece& piece : page_->joint) {
+      if (piece.key.load() != 0 && abi::is_holder(piece, survivor_.self())) bytes += piece.bytes.load();
+    }
+    return bytes;
+  }
+
   bool is_truth() {
-    if (survivor_.used(0) != kSurvivorHolds || survivor_.used(1) != 0 || page_->gate.load() != 0)
+    if (survivor_.used(0) != kSurvivorHolds + taken_over() || survivor_.used(1) != 0 ||
+        page_->gate.load() != 0)
       return false;
     for (unsigned i = 1; i < abi::kMaxSlots; ++i) {
       if (page_->slots[i].owner.load() != 0) return false;
     }
-    return true;
+    return taken_over() != 0 || page_->joint_high.load() == 0;
+  }
+
+  // The survivor lets go of what it was passed.
+  void let_go() {
+    JointMemory joint;
+    const std::uint32_t piece = joint.join(survivor_, kKey);
+    if (piece != JointMemory::kNone) joint.let_go(survivor_, piece);
   }
 
   // A survivor that only asks for reports finds everything in order soon.
@@ -162,12 +181,15 @@ class KillPoints : public PageTest {
     EXPECT_LT(effort.ms() + looks, kSoonMs) << "killed at point " << point;
   }
 
+  // As if the survivor took, or let go of, what the dying one passes.
+  void set_taken(bool is_taken) { abi::set_holder(page_->joint[0], survivor_.self(), is_taken); }
+
   // The first call after the death, with a limit that only lets it in once the dead one's bytes are back.
   void expect_no_waiting(unsigned point) {
     const Effort effort;
-    EXPECT_EQ(survivor_.admit(0, kLimit - kSurvivorHolds, kLimit), Verdict::admitted)
-        << "killed at point " << point;
-    survivor_.refund(0, kLimit - kSurvivorHolds);
+    const std::uint64_t rest = kLimit - kSurvivorHolds - taken_over();
+    EXPECT_EQ(survivor_.admit(0, rest, kLimit), Verdict::admitted) << "killed at point " << point;
+    survivor_.refund(0, rest);
     EXPECT_LT(effort.ms(), kSoonMs) << "killed at point " << point;
   }
 
@@ -178,6 +200,8 @@ class KillPoints : public PageTest {
       before();
       const bool killed = kill_at(point, work);
       if (point % 2 == 0) expect_no_waiting(point);
+      expect_truth(point);
+      let_go();
       expect_truth(point);
       if (!killed || HasFailure()) return point;
     }
@@ -239,6 +263,48 @@ TEST_F(KillPoints, OfARepairerOfAProcessThatDiedQuiet) {
   const unsigned points =
       kill_everywhere(leave_a_dead_one, [](Account& account) { account.admit(0, kLimit, kLimit); });
   EXPECT_GT(points, 20U);
+}
+
+// Passes memory to the survivor, gives it up, takes it once more, and is the last that has it.
+TEST_F(KillPoints, OfOneThatPassesMemoryOn) {
+  const unsigned points = kill_everywhere([] {},
+                                          [&](Account& account) {
+                                            JointMemory joint;
+                                            account.admit(0, 5 * kMiB, kLimit);
+                                            joint.let_go(account, joint.publish(account, kKey, 0, 5 * kMiB));
+                                            account.admit(0, 5 * kMiB, kLimit);
+                                            const auto piece = joint.publish(account, kKey, 0, 5 * kMiB);
+                                            set_taken(true);
+                                            joint.let_go(account, piece);
+                                            joint.join(account, kKey);
+                                            set_taken(false);
+                                            joint.let_go(account, piece);
+                                          });
+  EXPECT_GT(points, 60U);
+}
+
+// What is passed on is the survivor's when the repairer is through, wherever the first repairer died.
+TEST_F(KillPoints, OfARepairerOfAProcessThatPassedMemoryOn) {
+  for (const bool is_inside : {false, true}) {
+    const auto leave_a_dead_one = [&] {
+      const pid_t pid = ::fork();
+      if (pid == 0) {
+        Account account;
+        if (!account.open(path_.c_str(), 0)) ::_exit(1);
+        account.admit(0, 5 * kMiB, kLimit);
+        account.admit(0, 3 * kMiB, kLimit);
+        JointMemory joint;
+        joint.publish(account, kKey, 0, 5 * kMiB);
+        set_taken(true);
+        if (is_inside) page_->slots[1].held[1][0].fetch_add(abi::kHeldMark);
+        ::raise(SIGKILL);
+      }
+      ::waitpid(pid, nullptr, 0);
+    };
+    const unsigned points =
+        kill_everywhere(leave_a_dead_one, [](Account& account) { account.admit(0, kLimit, kLimit); });
+    EXPECT_GT(points, 20U);
+  }
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "libvgpu/abi/usage_repair.h"
 #include "libvgpu/core/account.h"
+#include "libvgpu/core/joint.h"
 
 namespace {
 
@@ -63,6 +64,13 @@ void use(Account& account) {
   account.used(3);
   account.pid_of_host(account.host_of_pid(1));
   account.has_process(1);
+  hami::vgpu::JointMemory joint;
+  const std::uint32_t made = joint.publish(account, 77, 1, 4096);
+  for (const std::uint64_t key : {std::uint64_t{77}, account.page()->joint[0].key.load()}) {
+    const std::uint32_t piece = joint.join(account, key);
+    if (piece != hami::vgpu::JointMemory::kNone) joint.let_go(account, piece);
+  }
+  if (made != hami::vgpu::JointMemory::kNone) joint.let_go(account, made);
 }
 
 }  // namespace
