@@ -74,10 +74,23 @@ bool known_cost(unsigned device, std::uint64_t& bytes) noexcept {
   return true;
 }
 
-// What NVML sees beyond all charges; 0 when it sees less.
-std::uint64_t beyond_charges(unsigned device, std::uint64_t held) noexcept {
-  const std::uint64_t charged = g_process.account.own(device);
+// What NVML sees beyond all charges but `reserved`; 0 when it sees less.
+std::uint64_t beyond_charges(unsigned device, std::uint64_t held, std::uint64_t reserved) noexcept {
+  const std::uint64_t charged = g_process.account.own(device) - reserved;
   return held > charged ? round_up(held - charged, kRecordUnit) : 0;
+}
+
+// The same, asked now, in a moment in which no other thread takes or gives: it would be in one of the two
+// numbers alone. False: there is none, or NVML does not say.
+bool measure(unsigned device, std::uint64_t reserved, std::uint64_t& out) noexcept {
+  for (int round = 0; round < 16; ++round) {
+    const std::uint64_t charged = g_process.account.own(device);
+    std::uint64_t held = 0;
+    if (!own_bytes(device, held)) return false;
+    out = beyond_charges(device, held, reserved);
+    if (g_process.account.own(device) == charged) return true;
+  }
+  return false;
 }
 
 bool become_exclusive(unsigned device) noexcept {
@@ -102,6 +115,14 @@ bool keep_context(CUcontext context, unsigned number, Reservation& reservation) 
 ContextMaking::ContextMaking(unsigned device, CUdevice ordinal) noexcept
     : device_(device), ordinal_(ordinal), reservation_(reserve(device, expect())) {}
 
+// The table says more than some contexts take: where that is more than the whole limit, one that is alone may
+// have all of it.
+std::uint64_t ContextMaking::first_estimate() const noexcept {
+  const std::uint64_t bytes = estimate(ordinal_);
+  const std::uint64_t limit = limit_of(device_);
+  return is_measured_ && limit != 0 && bytes > limit ? limit : bytes;
+}
+
 // Who must measure, or find itself in NVML's list, does so alone. Who finds another one in there waits only
 // for the measure, and then does without a name in the list.
 std::uint64_t ContextMaking::expect() noexcept {
@@ -113,7 +134,7 @@ std::uint64_t ContextMaking::expect() noexcept {
   if (is_exclusive_) before_.look(device_);
   if (known_cost(device_, bytes)) return bytes;
   is_measured_ = before_.is_known;
-  return is_measured_ ? 0 : estimate(ordinal_);
+  return first_estimate();
 }
 
 ContextMaking::~ContextMaking() {
@@ -128,9 +149,7 @@ bool ContextMaking::keep(CUcontext context, bool is_primary) noexcept {
     Witness after;
     after.look(device_);
     learn_self(before_, after);
-    std::uint64_t held = 0;
-    if (is_measured_ && own_bytes(after, held)) {
-      bytes = beyond_charges(device_, held);
+    if (is_measured_ && measure(device_, reservation_.bytes(), bytes)) {
       if (bytes <= kMostForOne) told(device_).store(bytes + 1, std::memory_order_relaxed);
     } else if (is_measured_) {
       bytes = estimate(ordinal_);
@@ -147,7 +166,7 @@ void charge_adopted_context(CUcontext context, unsigned number) noexcept {
   const auto device = static_cast<unsigned>(index);
   std::uint64_t bytes = 0;
   if (own_bytes(device, bytes)) {
-    bytes = beyond_charges(device, bytes);
+    bytes = beyond_charges(device, bytes, 0);
   } else if (!known_cost(device, bytes)) {
     bytes = estimate(ordinal);
   }

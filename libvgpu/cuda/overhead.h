@@ -26,6 +26,7 @@ class ContextMaking {
 
  private:
   std::uint64_t expect() noexcept;
+  std::uint64_t first_estimate() const noexcept;
 
   unsigned device_;
   CUdevice ordinal_;

@@ -13,8 +13,9 @@ std::uint64_t chunk_seen(const Store& store) noexcept {
 }
 
 void learn_chunk(const Store& store, std::uint64_t growth) noexcept {
-  if (store.chunk == nullptr || growth <= store.missing) return;
-  const std::uint64_t chunk = growth % kFirstChunk == 0 ? kFirstChunk : growth;
+  if (store.chunk == nullptr || growth == 0 || (growth <= store.missing && growth % kFirstChunk == 0)) return;
+  std::uint64_t chunk = growth % kFirstChunk == 0 ? kFirstChunk : growth;
+  if (growth <= store.missing) chunk = kBlock;  // it takes no more than it needs
   if (chunk > chunk_seen(store)) store.chunk->store(chunk, std::memory_order_relaxed);
 }
 
@@ -32,20 +33,12 @@ Reservation reserve_growth(Store& store, std::uint64_t missing) noexcept {
   store.missing = missing;
   if (missing == 0) return Reservation{account, store.device, 0, Verdict::admitted};
   const std::uint64_t seen = chunk_seen(store);
-  const std::uint64_t chunk = seen != 0 ? seen : kFirstChunk;
+  const std::uint64_t first = store.chunk == nullptr ? kBlock : kFirstChunk;
+  const std::uint64_t chunk = seen != 0 ? seen : first;
   const std::uint64_t wanted = missing < abi::kHeldMax ? (missing + chunk - 1) / chunk * chunk : missing;
-  const std::uint64_t limit = limit_of(store.device);
-  const std::uint64_t used = account.page()->devices[store.device].committed.load();
-  std::uint64_t bytes = wanted;
-  Verdict verdict = Verdict::refused;
-  // Asking for more than fits would count as a refusal and look for dead processes.
-  const bool fits = limit == 0 || (used <= limit && limit - used >= wanted);
-  if (fits || seen != 0) verdict = account.admit(store.device, wanted, limit);
-  if (verdict == Verdict::refused && seen == 0) {
-    bytes = missing;
-    verdict = account.admit(store.device, missing, limit);
-  }
-  return Reservation{account, store.device, bytes, verdict};
+  // One that is not seen to take less might take a whole chunk, and then it is too late.
+  return Reservation{account, store.device, wanted,
+                     account.admit(store.device, wanted, limit_of(store.device))};
 }
 
 bool settle_growth(Store& store, const Stock& stock, Reservation& reservation) noexcept {

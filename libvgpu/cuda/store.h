@@ -35,8 +35,7 @@ inline constexpr std::uint64_t kFirstChunk = std::uint64_t{32} << 20U;
 // Bytes to admit before a request for `bytes`: what the stock cannot serve from what it has.
 std::uint64_t missing_bytes(const Store& store, const Stock& stock, std::uint64_t bytes) noexcept;
 
-// Admits the driver's growth for a request: whole chunks. The request alone when they do not fit, as long as
-// nobody saw that the driver takes chunks. Nothing missing is always admitted.
+// Admits the driver's growth for a request: whole chunks. Nothing missing is always admitted.
 Reservation reserve_growth(Store& store, std::uint64_t missing) noexcept;
 
 // Takes over what the driver reports now. Growth must fit into `reservation` and the limit: false when it

@@ -4,9 +4,11 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "libvgpu/cuda/types.h"
 
@@ -189,6 +191,54 @@ void modules() {
   step("another context", CUDA_SUCCESS);
 }
 
+// What an image tells of its variables is known before it is loaded.
+void told() {
+  constexpr const char* kPtx = ".version 8.4\n.target sm_80\n.global .b8 table[%zu];\n";
+  CUcontext context = nullptr;
+  CUmodule module = nullptr;
+  char image[128];
+  cuda.cuCtxCreate_v2(&context, 0, device);
+  step("context", CUDA_SUCCESS);
+  std::snprintf(image, sizeof image, kPtx, 2048 * kMiB);
+  step("too large", cuda.cuModuleLoadData(&module, image));
+  std::snprintf(image, sizeof image, kPtx, 64 * kMiB);
+  step("module", cuda.cuModuleLoadData(&module, image));
+  const char* path = std::getenv("MODULE_FILE");
+  std::FILE* file = std::fopen(path, "w");
+  std::fprintf(file, kPtx, 2048 * kMiB);
+  std::fclose(file);
+  step("file too large", cuda.cuModuleLoad(&module, path));
+}
+
+// Threads that need no context take what there is, while the first context of the container is made.
+void crowded() {
+  CUmemGenericAllocationHandle handle = 0;
+  CUmemAllocationProp prop = {};
+  prop.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+  prop.location = {CU_MEM_LOCATION_TYPE_DEVICE, 0};
+  std::atomic<bool> is_made{false};
+  std::thread taker([&] {
+    usleep(20'000);
+    while (!is_made.load()) cuda.cuMemCreate(&handle, 20 * kMiB, &prop, 0);
+  });
+  CUcontext context = nullptr;
+  const CUresult status = cuda.cuCtxCreate_v2(&context, 0, device);
+  usleep(50'000);
+  is_made.store(true);
+  taker.join();
+  if (status == CUDA_SUCCESS) step("context", status);
+}
+
+// The last memory through a pool, which grows by 32 MiB.
+void last_by_pool() {
+  CUcontext context = nullptr;
+  CUdeviceptr pointer = 0;
+  cuda.cuCtxCreate_v2(&context, 0, device);
+  step("all but 20 MiB", cuda.cuMemAlloc_v2(&pointer, 1180 * kMiB));
+  step("from a pool", cuda.cuMemAllocAsync(&pointer, 4 * kMiB, nullptr));
+  step("by itself", cuda.cuMemAlloc_v2(&pointer, 20 * kMiB));
+}
+
 // Small allocations share blocks; what counts is the block.
 void small() {
   constexpr std::size_t kMany = 5000;
@@ -251,6 +301,9 @@ constexpr Scenario kScenarios[] = {{"created", created},
                                    {"limits", limits},
                                    {"modules", modules},
                                    {"late", late},
+                                   {"told", told},
+                                   {"crowded", crowded},
+                                   {"last_by_pool", last_by_pool},
                                    {"small", small},
                                    {"full", full}};
 

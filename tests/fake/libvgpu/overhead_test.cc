@@ -93,6 +93,39 @@ TEST_F(OverheadStatus, IsOutOfMemoryForWhatDoesNotFit) {
   EXPECT_EQ(status_of("modules", "module"), 0);
 }
 
+// What the card loses never goes beyond the limit, not for an instant either.
+class Instant : public ::testing::Test {
+ protected:
+  int status_of(const std::string& scenario, const std::string& name, const Environment& env = {}) {
+    const Container container(node_, {kLimitMib});
+    const Outcome result = container.run({HAMI_BUILD_DIR "/bin/vgpu-overhead", scenario}, env);
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_LE(node_.stat("device", "peak"), kLimitMib * kMiB) << scenario;
+    EXPECT_LE(container.page().devices[0].peak.load(), kLimitMib * kMiB);
+    for (const Step& step : steps_of(result.out)) {
+      if (step.name == name) return step.status;
+    }
+    return -1;
+  }
+  SimNode node_{kCard};
+};
+
+TEST_F(Instant, OfAFirstContextWhileOthersTakeAll) {
+  status_of("crowded", "context", {{"SIMGPU_FAULTS", "delay:cuCtxCreate_v2=100000"}});
+}
+
+TEST_F(Instant, OfAPoolsFirstGrowth) {
+  EXPECT_EQ(status_of("last_by_pool", "from a pool"), 2);
+  EXPECT_EQ(status_of("last_by_pool", "by itself"), 0);
+}
+
+TEST_F(Instant, OfAModuleWhoseImageTellsItsSize) {
+  const Environment env = {{"MODULE_FILE", node_.file("module.ptx")}};
+  EXPECT_EQ(status_of("told", "too large", env), 2);
+  EXPECT_EQ(status_of("told", "module", env), 0);
+  EXPECT_EQ(status_of("told", "file too large", env), 2);
+}
+
 // Nobody saw it coming, so NVML's list does not tell which entry is new.
 TEST(AdoptedContext, IsChargedByTheTableUntilAContextWasMeasured) {
   const SimNode node("[gpu]\nmemory_mib = 8192\ncontext_mib = 300\n");

@@ -103,11 +103,12 @@ TEST_F(Stock, UnusedStockIsGivenUpForOtherRequests) {
   expect_exact();
 }
 
-TEST_F(Stock, GrowthBeyondTheRoomThatIsLeftIsUndone) {
+TEST_F(Stock, OfADriverThatTakesWhatItNeedsIsHadToTheLastBlock) {
   CUdeviceptr linear = 0;
   CUdeviceptr ptr = 0;
-  ASSERT_EQ(cuMemAlloc_v2(&linear, 240 * kMiB), CUDA_SUCCESS);
   card_->chunk = 2 * kMiB;
+  ASSERT_EQ(cuMemAllocAsync(&ptr, 8 * kMiB, nullptr), CUDA_SUCCESS) << "shows that it takes no more";
+  ASSERT_EQ(cuMemAlloc_v2(&linear, 232 * kMiB), CUDA_SUCCESS);
 
   EXPECT_EQ(cuMemAllocAsync(&ptr, 8 * kMiB, nullptr), CUDA_SUCCESS);
   EXPECT_EQ(cuMemAllocAsync(&ptr, 8 * kMiB, nullptr), CUDA_SUCCESS);

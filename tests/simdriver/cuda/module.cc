@@ -21,8 +21,10 @@ constexpr std::uint64_t kBlocksPerMultiprocessor = 2;
 constexpr std::uint64_t kCodeBytes = 2 * kMiB;
 
 // A module's image may begin with this text and then say how much device memory its globals take: "SIMGPU
-// <bytes>".
+// <bytes>". Of PTX the first array of bytes counts.
 constexpr const char* kImageMark = "SIMGPU ";
+constexpr const char* kPtxMark = ".version";
+constexpr const char* kPtxArray = ".global .b8 ";
 
 struct LoadedFunction;
 
@@ -60,6 +62,11 @@ std::uint64_t bytes_of(const void* image) {
   const auto* text = static_cast<const char*>(image);
   if (strncmp(text, kImageMark, strlen(kImageMark)) == 0)
     globals = strtoull(text + strlen(kImageMark), nullptr, 10);
+  if (strncmp(text, kPtxMark, strlen(kPtxMark)) == 0) {
+    const char* array = strstr(text, kPtxArray);
+    const char* length = array != nullptr ? strchr(array, '[') : nullptr;
+    if (length != nullptr) globals = strtoull(length + 1, nullptr, 10);
+  }
   return kCodeBytes + globals;
 }
 
@@ -86,7 +93,7 @@ CUresult load_file(Handle* out, const char* name) {
   if (name == nullptr) return CUDA_ERROR_INVALID_VALUE;
   FILE* file = fopen(name, "re");
   if (file == nullptr) return CUDA_ERROR_FILE_NOT_FOUND;
-  char head[64] = "";
+  char head[256] = "";
   const std::size_t size = fread(head, 1, sizeof head - 1, file);
   fclose(file);
   return size > 0 ? load(out, head) : CUDA_ERROR_INVALID_IMAGE;
