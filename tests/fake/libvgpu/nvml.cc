@@ -92,11 +92,19 @@ void show_processes(nvmlDevice_t device) {
   std::printf("graphics processes: %d, %u\n", static_cast<int>(drawn), count);
 }
 
-void show(unsigned index) {
+// `instance`: one more than the number of a MIG instance of the card; 0: the card.
+void show(unsigned index, unsigned instance) {
   find_nvml();
   nvmlDevice_t device = nullptr;
   nvml.nvmlInit_v2();
   nvml.nvmlDeviceGetHandleByIndex_v2(index, &device);
+  if (instance != 0) {
+    const nvmlDevice_t card = device;
+    const nvmlReturn_t status = nvml.nvmlDeviceGetMigDeviceHandleByIndex(card, instance - 1, &device);
+    unsigned is_instance = 0;
+    nvml.nvmlDeviceIsMigDeviceHandle(device, &is_instance);
+    std::printf("instance: %d, %u\n", static_cast<int>(status), is_instance);
+  }
   show_memory(device);
   show_utilization(device);
   show_processes(device);
@@ -160,7 +168,7 @@ int main(int argc, char** argv) {
   const auto number = [&](int index) {
     return argc > index ? static_cast<unsigned>(std::strtoul(argv[index], nullptr, 10)) : 0U;
   };
-  if (way == "show") return show(number(2)), 0;
+  if (way == "show") return show(number(2), number(3)), 0;
   if (way == "busy") return keep_busy(number(2), number(3)), 0;
   if (way == "hold") return hold(number(2)), 0;
   return 2;

@@ -61,7 +61,7 @@ TEST_F(MonitorView, ALimitThatTheMonitorLowersHoldsAtTheNextCall) {
   ASSERT_NE(memory, MAP_FAILED);
   auto* region = static_cast<abi::HamiRegion*>(memory);
   auto* page = reinterpret_cast<abi::UsagePage*>(static_cast<unsigned char*>(memory) + abi::kPageAfterRegion);
-  ASSERT_TRUE(eventually([&] { return page->devices[0].peak.load() == 100 * kMiB; }));
+  ASSERT_TRUE(eventually([&] { return page->devices[0].committed.load() == 100 * kMiB; }));
   EXPECT_EQ(page->devices[0].refused.load(), 0U);
 
   region->limit[0].store(50 * kMiB);

@@ -132,7 +132,11 @@ CUresult cuDeviceGetName(char* name, int len, CUdevice dev) {
 
 CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice dev) {
   SIM_ENTER(cuDeviceGetUuid);
-  return uuid_of(uuid, dev);
+  const CUresult result = uuid_of(uuid, dev);
+  // The first form knows no instances.
+  if (result == CUDA_SUCCESS && device_of(dev).instance_of != 0)
+    uuid_bytes(state().devices[device_of(dev).instance_of - 1].uuid, uuid->bytes);
+  return result;
 }
 
 CUresult cuDeviceGetUuid_v2(CUuuid* uuid, CUdevice dev) {

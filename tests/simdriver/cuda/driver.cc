@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <initializer_list>
+
 #include "tests/simdriver/cuda/call.h"
 #include "tests/simdriver/cuda/functions.h"
 #include "tests/simdriver/state/accounts.h"
@@ -41,7 +43,7 @@ void forget_in_child() {
 // One item of CUDA_VISIBLE_DEVICES: a number among the devices there are, or a prefix of a UUID. -1 ends the
 // list.
 int match_item(const char* item, const std::uint32_t* present, int count) {
-  if (strncmp(item, "GPU-", 4) == 0) {
+  if (strncmp(item, "GPU-", 4) == 0 || strncmp(item, "MIG-", 4) == 0) {
     for (int i = 0; i < count; ++i) {
       if (strncmp(driver.state->devices[present[i]].uuid, item, strlen(item)) == 0) return i;
     }
@@ -57,6 +59,28 @@ bool is_listed(std::uint32_t index) {
     if (driver.visible[i] == index) return true;
   }
   return false;
+}
+
+bool is_instance(std::uint32_t index) { return driver.state->devices[index].instance_of != 0; }
+
+// A divided card is its instances. Whole cards come first, since a process that uses an instance sees no more
+// than that.
+int usable(const std::uint32_t* present, int count, std::uint32_t* out) {
+  int used = 0;
+  for (const bool instances : {false, true}) {
+    for (int i = 0; i < count; ++i) {
+      if (driver.state->devices[present[i]].divided == 0 && is_instance(present[i]) == instances)
+        out[used++] = present[i];
+    }
+  }
+  return used;
+}
+
+// Behind an instance nothing is visible, and no instance behind a card.
+void keep_to_one_instance() {
+  for (int i = 0; i < driver.visible_count; ++i) {
+    if (is_instance(driver.visible[i])) driver.visible_count = i == 0 ? 1 : i;
+  }
 }
 
 void choose_visible(const std::uint32_t* present, int count) {
@@ -87,7 +111,9 @@ CUresult initialise_locked() {
   driver.state = attach();
   if (driver.state == nullptr) return CUDA_ERROR_NO_DEVICE;
   std::uint32_t present[kMaxDevices];
-  choose_visible(present, present_devices(*driver.state, present));
+  std::uint32_t whole[kMaxDevices];
+  choose_visible(whole, usable(present, present_devices(*driver.state, present), whole));
+  keep_to_one_instance();
   if (driver.visible_count == 0) return CUDA_ERROR_NO_DEVICE;
   {
     const Guard guard(*driver.state);

@@ -10,6 +10,7 @@ namespace {
 constexpr unsigned kIdleCelsius = 34;
 constexpr unsigned kIdleMilliwatts = 52000;
 constexpr unsigned kBusyMilliwatts = 250000;
+constexpr unsigned kMostInstances = 7;
 
 nvmlReturn_t pci_info(nvmlDevice_t handle, nvmlPciInfo_t* pci) {
   NVML_DEVICE(found, handle);
@@ -60,6 +61,7 @@ nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned* index) {
 
 nvmlReturn_t nvmlDeviceGetMinorNumber(nvmlDevice_t device, unsigned* minor) {
   NVML_DEVICE(found, device);
+  if (found.device->instance_of != 0) return NVML_ERROR_NOT_SUPPORTED;
   NVML_PUT(minor, found.device->minor);
 }
 
@@ -183,23 +185,28 @@ nvmlReturn_t nvmlDeviceGetComputeMode(nvmlDevice_t device, int* mode) {
 nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned* current, unsigned* pending) {
   NVML_DEVICE(found, device);
   if (current == nullptr || pending == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
-  *current = *pending = 0;
+  if (found.device->instance_of != 0) return NVML_ERROR_NOT_SUPPORTED;
+  *current = *pending = found.device->divided != 0 ? 1 : 0;
   return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlDeviceGetMaxMigDeviceCount(nvmlDevice_t device, unsigned* count) {
   NVML_DEVICE(found, device);
-  NVML_PUT(count, 0);
+  if (found.device->instance_of != 0) return NVML_ERROR_NOT_SUPPORTED;
+  NVML_PUT(count, found.device->divided != 0 ? kMostInstances : 0);
 }
 
 nvmlReturn_t nvmlDeviceIsMigDeviceHandle(nvmlDevice_t device, unsigned* is_mig) {
   NVML_DEVICE(found, device);
-  NVML_PUT(is_mig, 0);
+  NVML_PUT(is_mig, found.device->instance_of != 0 ? 1 : 0);
 }
 
-nvmlReturn_t nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t device, unsigned, nvmlDevice_t*) {
+nvmlReturn_t nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t device, unsigned index,
+                                                 nvmlDevice_t* instance) {
   NVML_DEVICE(found, device);
-  return NVML_ERROR_NOT_FOUND;
+  if (instance == nullptr || index >= kMostInstances) return NVML_ERROR_INVALID_ARGUMENT;
+  *instance = nvml_instance(found.index, index);
+  return *instance != nullptr ? NVML_SUCCESS : NVML_ERROR_NOT_FOUND;
 }
 
 nvmlReturn_t nvmlDeviceGetCurrPcieLinkGeneration(nvmlDevice_t device, unsigned* generation) {

@@ -19,12 +19,16 @@ State* nvml_state();
 int nvml_device_count();
 nvmlDevice_t nvml_handle(int index);
 
+// A MIG instance of a card, which is State::devices[card]; null when there is none, or this process cannot
+// open it.
+nvmlDevice_t nvml_instance(std::uint32_t card, std::uint32_t instance);
+
 // What a handle means. Fails with UNINITIALIZED, INVALID_ARGUMENT or GPU_IS_LOST.
 struct NvmlDevice {
   State* state = nullptr;
   Device* device = nullptr;
-  std::uint32_t index = 0;  // in State::devices
-  std::uint32_t nvml_index = 0;
+  std::uint32_t index = 0;       // in State::devices
+  std::uint32_t nvml_index = 0;  // of an instance: its number on its card
 };
 nvmlReturn_t nvml_device(nvmlDevice_t handle, NvmlDevice& out);
 

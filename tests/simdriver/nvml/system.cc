@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <initializer_list>
+
 #include "tests/simdriver/nvml/nvml.h"
 #include "tests/simdriver/state/accounts.h"
 #include "tests/simdriver/state/nodes.h"
@@ -15,7 +17,8 @@ namespace {
 struct Nvml {
   State* state;
   unsigned references;
-  int count;
+  int count;  // with MIG instances, which come behind the cards
+  int cards;
   std::uint32_t present[kMaxDevices];
   char handles[kMaxDevices];  // only their addresses matter
 };
@@ -23,11 +26,23 @@ struct Nvml {
 Nvml nvml;
 pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
+void find_devices(const State& state) {
+  std::uint32_t present[kMaxDevices];
+  const int count = present_devices(state, present);
+  nvml.count = nvml.cards = 0;
+  for (const bool instances : {false, true}) {
+    for (int i = 0; i < count; ++i) {
+      if ((state.devices[present[i]].instance_of != 0) == instances) nvml.present[nvml.count++] = present[i];
+    }
+    if (!instances) nvml.cards = nvml.count;
+  }
+}
+
 nvmlReturn_t start() {
   pthread_mutex_lock(&mutex);
   State* state = attach();
   if (state != nullptr) {
-    if (nvml.references++ == 0) nvml.count = present_devices(*state, nvml.present);
+    if (nvml.references++ == 0) find_devices(*state);
     __atomic_store_n(&nvml.state, state, __ATOMIC_RELEASE);
   }
   pthread_mutex_unlock(&mutex);
@@ -87,7 +102,7 @@ bool same_bus_id(const char* left, const char* right) {
 
 nvmlReturn_t by_index(unsigned index, nvmlDevice_t* out) {
   if (nvml_state() == nullptr) return NVML_ERROR_UNINITIALIZED;
-  if (out == nullptr || index >= static_cast<unsigned>(nvml.count)) return NVML_ERROR_INVALID_ARGUMENT;
+  if (out == nullptr || index >= static_cast<unsigned>(nvml.cards)) return NVML_ERROR_INVALID_ARGUMENT;
   *out = nvml_handle(static_cast<int>(index));
   return NVML_SUCCESS;
 }
@@ -105,14 +120,22 @@ nvmlReturn_t cuda_version(int* version) {
 
 nvmlReturn_t count(unsigned* out) {
   if (nvml_state() == nullptr) return NVML_ERROR_UNINITIALIZED;
-  NVML_PUT(out, static_cast<unsigned>(nvml.count));
+  NVML_PUT(out, static_cast<unsigned>(nvml.cards));
 }
 
 }  // namespace
 
 State* nvml_state() { return __atomic_load_n(&nvml.state, __ATOMIC_ACQUIRE); }
-int nvml_device_count() { return nvml.count; }
+int nvml_device_count() { return nvml.cards; }
 nvmlDevice_t nvml_handle(int index) { return reinterpret_cast<nvmlDevice_t>(&nvml.handles[index]); }
+
+nvmlDevice_t nvml_instance(std::uint32_t card, std::uint32_t instance) {
+  for (int i = nvml.cards; i < nvml.count; ++i) {
+    const Device& device = nvml.state->devices[nvml.present[i]];
+    if (device.instance_of == card + 1 && device.instance == instance) return nvml_handle(i);
+  }
+  return nullptr;
+}
 
 nvmlReturn_t nvml_device(nvmlDevice_t handle, NvmlDevice& out) {
   out.state = nvml_state();
@@ -122,6 +145,7 @@ nvmlReturn_t nvml_device(nvmlDevice_t handle, NvmlDevice& out) {
   out.nvml_index = static_cast<std::uint32_t>(at - nvml.handles);
   out.index = nvml.present[out.nvml_index];
   out.device = &out.state->devices[out.index];
+  if (out.device->instance_of != 0) out.nvml_index = out.device->instance;
   return out.device->lost != 0 ? NVML_ERROR_GPU_IS_LOST : NVML_SUCCESS;
 }
 

@@ -13,6 +13,16 @@ struct MemoryNow {
   std::uint64_t total, reserved, free, used;
 };
 
+// The device itself, and what it is divided into.
+bool is_part(const NvmlDevice& whole, std::uint32_t index) {
+  return index == whole.index || whole.state->devices[index].instance_of == whole.index + 1;
+}
+
+// NVML knows how busy cards are, and not their instances.
+bool is_divided(const NvmlDevice& device) {
+  return device.device->divided != 0 || device.device->instance_of != 0;
+}
+
 nvmlReturn_t memory_now(nvmlDevice_t handle, MemoryNow& out) {
   NVML_DEVICE(found, handle);
   if (found.state->options.memory_info == 0) return NVML_ERROR_NOT_SUPPORTED;
@@ -20,17 +30,21 @@ nvmlReturn_t memory_now(nvmlDevice_t handle, MemoryNow& out) {
   if (found.state->options.reap_on_query != 0) collect_dead(*found.state, kNobody);
   out.total = found.device->total_bytes;
   out.reserved = found.device->reserved_bytes;
-  out.used = found.device->used;
-  out.free = free_bytes(*found.device);
+  out.used = 0;
+  for (std::uint32_t i = 0; i < found.state->device_count; ++i) {
+    if (is_part(found, i)) out.used += found.state->devices[i].used;
+  }
+  out.free =
+      out.total - out.reserved - (out.used < out.total - out.reserved ? out.used : out.total - out.reserved);
   return NVML_SUCCESS;
 }
 
-void fill(nvmlProcessInfo_v1_t& out, unsigned pid, std::uint64_t bytes) { out = {pid, bytes}; }
-void fill(nvmlProcessInfo_v2_t& out, unsigned pid, std::uint64_t bytes) {
-  out = {pid, bytes, kNoInstance, kNoInstance};
+void fill(nvmlProcessInfo_v1_t& out, unsigned pid, std::uint64_t bytes, unsigned) { out = {pid, bytes}; }
+void fill(nvmlProcessInfo_v2_t& out, unsigned pid, std::uint64_t bytes, unsigned instance) {
+  out = {pid, bytes, instance, instance == kNoInstance ? kNoInstance : 0};
 }
-void fill(nvmlProcessDetail_v1_t& out, unsigned pid, std::uint64_t bytes) {
-  out = {pid, bytes, kNoInstance, kNoInstance, 0};
+void fill(nvmlProcessDetail_v1_t& out, unsigned pid, std::uint64_t bytes, unsigned instance) {
+  out = {pid, bytes, instance, instance == kNoInstance ? kNoInstance : 0, 0};
 }
 
 // NVML's way with lists: `count` is the room, then the number there is.
@@ -42,12 +56,17 @@ nvmlReturn_t list_processes(nvmlDevice_t handle, unsigned* count, Info* infos) {
   const Guard guard(state);
   collect_dead(state, kNobody);
   unsigned listed = 0;
-  for (std::uint32_t slot = 0; state.options.process_list != 0 && slot < state.high_process; ++slot) {
-    const Process& process = state.processes[slot];
-    const Share& share = process.share[found.index];
-    if (process.used == 0 || (share.contexts == 0 && share.physical == 0)) continue;
-    if (listed < *count) fill(infos[listed], shown_pid(state, process), share.physical);
-    ++listed;
+  for (std::uint32_t index = 0; state.options.process_list != 0 && index < state.device_count; ++index) {
+    const Device& part = state.devices[index];
+    if (!is_part(found, index)) continue;
+    for (std::uint32_t slot = 0; slot < state.high_process; ++slot) {
+      const Process& process = state.processes[slot];
+      const Share& share = process.share[index];
+      if (process.used == 0 || (share.contexts == 0 && share.physical == 0)) continue;
+      const unsigned instance = part.instance_of != 0 ? part.instance : kNoInstance;
+      if (listed < *count) fill(infos[listed], shown_pid(state, process), share.physical, instance);
+      ++listed;
+    }
   }
   const bool fits = listed <= *count;
   *count = listed;
@@ -126,7 +145,13 @@ nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t* 
 
 nvmlReturn_t nvmlDeviceGetAttributes_v2(nvmlDevice_t device, nvmlDeviceAttributes_t* attributes) {
   NVML_DEVICE(found, device);
-  return attributes == nullptr ? NVML_ERROR_INVALID_ARGUMENT : NVML_ERROR_NOT_SUPPORTED;  // MIG devices only
+  if (attributes == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  if (found.device->instance_of == 0) return NVML_ERROR_NOT_SUPPORTED;
+  *attributes = {};
+  attributes->multiprocessorCount = found.device->multiprocessors;
+  attributes->gpuInstanceSliceCount = attributes->computeInstanceSliceCount = 1;
+  attributes->memorySizeMB = found.device->total_bytes / kMiB;
+  return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlDeviceGetComputeRunningProcesses(nvmlDevice_t device, unsigned* count,
@@ -176,6 +201,7 @@ nvmlReturn_t nvmlDeviceGetRunningProcessDetailList(nvmlDevice_t device, nvmlProc
 
 nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t* utilization) {
   NVML_DEVICE(found, device);
+  if (is_divided(found)) return NVML_ERROR_NOT_SUPPORTED;
   if (utilization == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
   const Guard guard(*found.state);
   unsigned sum = 0;
@@ -224,6 +250,7 @@ nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device, nvmlProcessUti
                                              unsigned* count, std::uint64_t last_seen) {
   NVML_DEVICE(found, device);
   if (count == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  if (is_divided(found)) return NVML_ERROR_NOT_SUPPORTED;
   const Guard guard(*found.state);
   static Sample now[kMaxProcesses];  // under the guard
   const unsigned there = samples_of(*found.state, found.index, now);
@@ -242,6 +269,7 @@ nvmlReturn_t nvmlDeviceGetProcessesUtilizationInfo(nvmlDevice_t device,
                                                    nvmlProcessesUtilizationInfo_v1_t* info) {
   NVML_DEVICE(found, device);
   if (info == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
+  if (is_divided(found)) return NVML_ERROR_NOT_SUPPORTED;
   if (info->version != nvml_version<nvmlProcessesUtilizationInfo_v1_t>(1))
     return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
   const Guard guard(*found.state);

@@ -18,6 +18,7 @@ struct Parser {
   std::size_t error_size;
   int line = 0;
   Device* device = nullptr;  // of the section we are in; null before the first [gpu]
+  Device* card = nullptr;    // the last [gpu]
   std::uint64_t context_bytes = 0;
 
   bool fail(const char* what, const char* text) const {
@@ -163,7 +164,27 @@ bool begin_device(Parser& parser) {
   if (parser.state.device_count == kMaxDevices) return parser.fail("more than 16 cards", "[gpu]");
   parser.device = &parser.state.devices[parser.state.device_count];
   default_device(*parser.device, parser.state.device_count, parser.context_bytes);
+  parser.card = parser.device;
   ++parser.state.device_count;
+  return true;
+}
+
+// A MIG instance of the last card: a seventh of it, if nothing else is said.
+bool begin_instance(Parser& parser) {
+  if (parser.card == nullptr) return parser.fail("no card before it", "[mig]");
+  if (parser.state.device_count == kMaxDevices) return parser.fail("more than 16 devices", "[mig]");
+  const std::uint32_t index = parser.state.device_count++;
+  Device& instance = parser.state.devices[index];
+  instance = *parser.card;
+  instance.divided = 0;
+  instance.instance_of = static_cast<std::uint32_t>(parser.card - parser.state.devices) + 1;
+  instance.instance = parser.card->divided++;
+  snprintf(instance.name, sizeof instance.name, "%.70s MIG 1g.5gb", parser.card->name);
+  snprintf(instance.uuid, sizeof instance.uuid, "MIG-5a4d0a8e-7c31-4f6b-9e1d-%012x", 0x2000 + index);
+  instance.total_bytes = 4864 * kMiB;
+  instance.reserved_bytes = 0;
+  instance.multiprocessors = 14;
+  parser.device = &instance;
   return true;
 }
 
@@ -180,8 +201,9 @@ bool parse_line(Parser& parser, char* text) {
   text = trim(text);
   if (*text == 0) return true;
   if (strcmp(text, "[gpu]") == 0) return begin_device(parser);
+  if (strcmp(text, "[mig]") == 0) return begin_instance(parser);
   char* equals = strchr(text, '=');
-  if (equals == nullptr) return parser.fail("neither [gpu] nor key = value", text);
+  if (equals == nullptr) return parser.fail("neither [gpu], [mig] nor key = value", text);
   *equals = 0;
   const char* key = trim(text);
   const char* value = trim(equals + 1);
@@ -192,10 +214,12 @@ bool check_devices(Parser& parser) {
   for (std::uint32_t i = 0; i < parser.state.device_count; ++i) {
     const Device& device = parser.state.devices[i];
     unsigned parts[5];
-    if (sscanf(device.uuid, "GPU-%8x-%4x-%4x-%4x-%4x", &parts[0], &parts[1], &parts[2], &parts[3],
+    const char* kind = device.instance_of != 0 ? "MIG-" : "GPU-";
+    if (strncmp(device.uuid, kind, 4) != 0 ||
+        sscanf(device.uuid + 4, "%8x-%4x-%4x-%4x-%4x", &parts[0], &parts[1], &parts[2], &parts[3],
                &parts[4]) != 5 ||
         strlen(device.uuid) != 40) {
-      return parser.fail("not a GPU-8-4-4-4-12 uuid", device.uuid);
+      return parser.fail("not a GPU-8-4-4-4-12 or, of an instance, MIG-8-4-4-4-12 uuid", device.uuid);
     }
     if (device.reserved_bytes >= device.total_bytes)
       return parser.fail("no memory besides the reserved", device.name);

@@ -12,7 +12,7 @@
 namespace hami::sim {
 
 inline constexpr std::uint64_t kStateMagic = 0x315550474d495348ULL;  // "HSIMGPU1"
-inline constexpr std::uint32_t kStateVersion = 2;
+inline constexpr std::uint32_t kStateVersion = 3;
 inline constexpr std::uint32_t kMaxDevices = 16;
 inline constexpr std::uint32_t kMaxProcesses = 4096;
 inline constexpr std::uint32_t kMaxContainers = 512;
@@ -73,7 +73,9 @@ struct Device {
   std::uint64_t reserved_bytes;  // of the total, never given to anyone
   std::uint64_t context_bytes;   // what each context takes
   std::uint32_t lost;            // 1: fallen off the bus
-  std::uint32_t reserved;
+  std::uint32_t divided;         // how many MIG instances follow it; its own memory is theirs
+  std::uint32_t instance_of;     // of a MIG instance: its card's index in State::devices, + 1; 0: a card
+  std::uint32_t instance;        // number among the instances of the card
 
   std::uint64_t used;           // physical bytes, all processes
   std::uint64_t peak;           // highest `used` ever
