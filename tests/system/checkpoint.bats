@@ -10,7 +10,9 @@ load lib/direct
 need_checkpoints() {
   [ -n "$(command -v criu)" ] || skip "there is no criu here; Debian 12 has none"
   criu check >/dev/null 2>&1 || skip "this kernel lacks what criu needs"
-  [ "$HAMI_LOW_LEVEL" = runc ] || crun --version | grep -q CRIU || skip "this crun is built without CRIU"
+  [ "$HAMI_LOW_LEVEL" = runc ] && return
+  crun --version | grep -q CRIU || skip "this crun is built without CRIU"
+  ldconfig -p | grep -q libcriu || skip "crun's library of CRIU is not installed"
 }
 
 COUNT='i=0; while :; do i=$((i + 1)); echo $i >/tmp/count; sleep 0.1; done'
