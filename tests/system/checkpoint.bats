@@ -6,16 +6,29 @@ load lib/bundle
 load lib/node
 load lib/direct
 
-# Debian 12 has no CRIU, and a low-level runtime may be built without it.
+# Debian 12 has no CRIU, a low-level runtime may be built without it, and crun restores nothing on cgroup v1.
 need_checkpoints() {
   [ -n "$(command -v criu)" ] || skip "there is no criu here; Debian 12 has none"
   criu check >/dev/null 2>&1 || skip "this kernel lacks what criu needs"
   [ "$HAMI_LOW_LEVEL" = runc ] && return
   crun --version | grep -q CRIU || skip "this crun is built without CRIU"
   ldconfig -p | grep -q libcriu || skip "crun's library of CRIU is not installed"
+  low_level_restores || skip "crun alone cannot restore a container on this machine"
 }
 
 COUNT='i=0; while :; do i=$((i + 1)); echo $i >/tmp/count; sleep 0.1; done'
+
+low_level_restores() {
+  local images=$T/alone-images
+  mkdir "$images"
+  make_bundle "$T/alone" "$F/rootfs" sleep 100000
+  detached low_level run --detach --bundle "$T/alone" alone
+  detached low_level checkpoint --image-path "$images" --work-path "$images" alone &&
+    detached low_level restore --detach --image-path "$images" --work-path "$images" --bundle "$T/alone" alone
+  local status=$?
+  detached low_level delete --force alone
+  return "$status"
+}
 
 # Its streams must be devices: a file of the host is no part of the container.
 detached() { "$@" </dev/null >/dev/null 2>&1; }
