@@ -17,6 +17,7 @@ hami = ["/usr/bin/hami-runtime"]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 TOML
   export CONTAINERS_CONF=$PODMAN/containers.conf
+  export PODMAN_IGNORE_CGROUPSV1_WARNING=1 # podman 5 says on every start that they will go
 }
 
 # Options of every podman command. The lock numbers are in a file of /dev/shm otherwise, which all podmans share.
