@@ -120,6 +120,28 @@ INSTANTIATE_TEST_SUITE_P(Order, Overrider,
                                            std::vector<std::string>{kOurs, kOverrider}),
                          [](const auto& order) { return order.param[0] == kOurs ? "Behind" : "InFront"; });
 
+// An audit library sees every binding of a program, through the loader itself.
+class Audited : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Audited, ProgramsAreHeld) {
+  const SimNode node("cuda_version = 13.0\n");
+  Environment env = limited(node, "1g");
+  env["LD_AUDIT"] = HAMI_BUILD_DIR "/tests/libauditor.so";
+  env["AUDITED"] = node.file("audited");
+
+  const Outcome much = node.run(client_through(GetParam(), {"--strict", "alloc", "2000"}), env);
+  const Outcome all = node.run(client_through(GetParam(), {"--strict", "alloc", "1024"}), env);
+
+  EXPECT_THAT(much.out, HasSubstr("2000 MiB: CUDA_ERROR_OUT_OF_MEMORY")) << much.err;
+  EXPECT_THAT(all.out, HasSubstr("1024 MiB: CUDA_SUCCESS")) << all.err;
+  if (GetParam() == "dlsym") {
+    EXPECT_THAT(node.read("audited"), HasSubstr("cuMemAlloc_v2\n")) << "it saw the binding";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Doors, Audited, ::testing::Values("linked", "dlsym", "procaddr"),
+                         [](const auto& door) { return door.param; });
+
 #ifdef HAMI_SANITIZED_DOORS
 TEST(Sanitizer, InTheProgramFindsTheLimit) {
   const SimNode node("cuda_version = 13.0\n");
