@@ -1,6 +1,7 @@
 #include "tests/fake/stock/fake_cuda.h"
 
 #include <cstring>
+#include <deque>
 #include <map>
 #include <mutex>
 
@@ -164,7 +165,8 @@ FAKE CUresult cuDeviceGetDefaultMemPool(CUmemoryPool* pool, CUdevice) {
   return CUDA_SUCCESS;
 }
 FAKE CUresult cuMemPoolCreate(CUmemoryPool* pool, const CUmemPoolProps* props) {
-  auto* made = new PoolState;
+  static std::deque<PoolState> pools;  // they stay to the end
+  PoolState* made = &pools.emplace_back();
   made->is_host = props->location.type != CU_MEM_LOCATION_TYPE_DEVICE;
   *pool = handle_of(made);
   return CUDA_SUCCESS;
