@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 
 #include "libvgpu/abi/usage_repair.h"
 #include "libvgpu/core/account.h"
