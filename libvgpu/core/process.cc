@@ -5,6 +5,7 @@
 
 #include "libvgpu/core/log.h"
 #include "libvgpu/core/page_file.h"
+#include "libvgpu/cuda/charge.h"
 #include "libvgpu/cuda/contexts.h"
 #include "libvgpu/cuda/overhead.h"
 #include "libvgpu/cuda/pace.h"
@@ -136,6 +137,7 @@ void forget_process() noexcept {
   g_process.records.forget();
   g_process.physical.forget();
   g_process.joint.forget();
+  forget_opened();
   forget_contexts();
   forget_stock();
   forget_overhead();

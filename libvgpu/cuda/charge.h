@@ -54,6 +54,9 @@ inline void end_object(Space space, std::uint64_t name, const Record& record) no
   }
 }
 
+// In the child of a fork.
+void forget_opened() noexcept;
+
 // Frees or closes memory of another process through call(). False when `ptr` is no such memory.
 bool free_imported(std::uint64_t ptr, CUresult (*call)(void*), void* data, CUresult& status) noexcept;
 template <typename Call>

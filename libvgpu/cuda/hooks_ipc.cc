@@ -108,6 +108,8 @@ void end_opened(std::uint64_t ptr, const Record& record) noexcept {
     g_process.joint.let_go(g_process.account, static_cast<std::uint32_t>(piece - 1));
 }
 
+void forget_opened() noexcept { g_opening.reset(); }
+
 bool free_imported(std::uint64_t ptr, CUresult (*call)(void*), void* data, CUresult& status) noexcept {
   const LockGuard guard(g_opening);
   Opened opened = {};
