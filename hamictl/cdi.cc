@@ -115,7 +115,9 @@ Result<vendors::CdiSpec> read_spec(const std::string& file) {
 
 Result<std::string> generate_cdi(const std::vector<std::string>& recipes, const CdiRequest& request) {
   HAMI_TRY(const auto config, shim::load_config(shim::config_path()));
-  HAMI_TRY(const auto known, vendors::load_recipes(config.recipe_dirs));
+  HAMI_TRY(auto known, vendors::load_recipes(config.recipe_dirs));
+  const auto others = vendors::left_out(known, config.roots);
+  std::erase_if(known, [&](const auto& recipe) { return others.contains(recipe.metadata.name); });
   for (const auto& name : recipes) {
     const bool is_known = std::any_of(known.begin(), known.end(),
                                       [&](const auto& recipe) { return recipe.metadata.name == name; });

@@ -117,7 +117,8 @@ void add_answers(const Recipe& recipe, const std::vector<ProbedDevice>& answers,
   const auto& join = recipe.devices.probe.join;
   for (auto& device : devices) {
     for (const auto& answer : answers) {
-      if (!is_about(answer, join, field(device, join))) continue;
+      const bool sole = join.empty() && answers.size() == 1 && devices.size() == 1;
+      if (!sole && !is_about(answer, join, field(device, join))) continue;
       if (!answer.uuid.empty()) device.fields["uuid"] = answer.uuid;
       if (!answer.model.empty()) device.fields["model"] = answer.model;
       device.memory = answer.memory;
@@ -334,6 +335,21 @@ Result<std::string> facts_of(const Recipe& recipe, const Variables& node,
 }
 
 }  // namespace
+
+bool is_here(const Recipe& recipe, const HostRoots& roots) {
+  const auto resolved = resolve_roots(recipe, roots);
+  if (!resolved) return false;
+  return !recipe.detect || is_detected(*recipe.detect, node_variables(*resolved)).value_or(false);
+}
+
+std::set<std::string> left_out(const std::vector<Recipe>& recipes, const HostRoots& roots) {
+  std::set<std::string> names;
+  for (const Recipe& recipe : recipes) {
+    if (recipe.metadata.instead_of.empty()) continue;
+    names.insert(is_here(recipe, roots) ? recipe.metadata.instead_of : recipe.metadata.name);
+  }
+  return names;
+}
 
 Result<Inventory> discover(const Recipe& recipe, const HostRoots& roots) {
   const std::string doing = text::cat({"find ", recipe.metadata.name, " devices"});

@@ -62,6 +62,15 @@ std::optional<HostFile> HostDir::find(const std::string& path, Links links) cons
   return file;
 }
 
+std::optional<std::string> HostDir::link_target(const std::string& path) const {
+  const auto fd = files::open_in_root(fd_.get(), path, O_PATH | O_NOFOLLOW);
+  if (!fd) return std::nullopt;
+  char buffer[PATH_MAX];
+  const ssize_t length = ::readlinkat(fd->get(), "", buffer, sizeof buffer);
+  if (length <= 0 || static_cast<std::size_t>(length) == sizeof buffer) return std::nullopt;
+  return std::string(buffer, static_cast<std::size_t>(length));
+}
+
 std::vector<std::string> HostDir::list(const std::string& path) const {
   std::vector<std::string> names;
   auto fd = files::open_in_root(fd_.get(), path, O_RDONLY | O_DIRECTORY);

@@ -32,6 +32,9 @@ class HostDir {
   // the root.
   [[nodiscard]] std::optional<HostFile> find(const std::string& path, Links links = Links::follow) const;
 
+  // Where the link at `path` points to, as it is written; nothing when there is no link.
+  [[nodiscard]] std::optional<std::string> link_target(const std::string& path) const;
+
   // Names in a directory, sorted; empty when there is none.
   [[nodiscard]] std::vector<std::string> list(const std::string& path) const;
 

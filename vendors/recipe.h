@@ -27,6 +27,7 @@ struct Metadata {
   std::string vendor;        // "nvidia.com" of the CDI kind nvidia.com/gpu
   std::string device_class;  // "gpu" of the same
   std::uint32_t revision = 1;
+  std::string instead_of;  // name of the recipe whose place this one takes on nodes that it detects
   friend bool operator==(const Metadata&, const Metadata&) = default;
 };
 
@@ -108,7 +109,7 @@ struct LibraryProbe {
   std::string adapter;  // shape of the library: "nvml"; empty: none is asked
   std::vector<std::string> libraries;
   // Device field that says which answer belongs to which device: "bdf", "uuid", or one with the number of the
-  // device node.
+  // device node. Empty: the recipe's only device is the library's, when that has only one.
   std::string join;
   friend bool operator==(const LibraryProbe&, const LibraryProbe&) = default;
 };
@@ -241,6 +242,14 @@ struct ConfigRule {
   friend bool operator==(const ConfigRule&, const ConfigRule&) = default;
 };
 
+// Lists that the node keeps of what belongs to its devices; see mount_list.h.
+struct FileListRule {
+  std::string directory;           // below the driver root
+  std::vector<std::string> names;  // of files there; those that are missing are left out
+  Condition when;
+  friend bool operator==(const FileListRule&, const FileListRule&) = default;
+};
+
 struct SymlinkRule {
   std::string path;     // template, in the container
   std::string target;   // template
@@ -301,6 +310,7 @@ struct Block {
   std::vector<BinaryRule> binaries;
   std::vector<FirmwareRule> firmware;
   std::vector<ConfigRule> configs;
+  std::vector<FileListRule> file_lists;
   std::vector<SymlinkRule> symlinks;
   std::vector<ProcOverrideRule> proc_overrides;
   std::vector<EnvRule> env;

@@ -74,6 +74,8 @@ void Decoder::block(const yaml::Node& node, const Recipe& recipe, Block& out) {
            [&](const auto& n) { each(n, out.firmware, [&](const auto& i, auto& o) { firmware(i, o); }); }},
           {"config",
            [&](const auto& n) { each(n, out.configs, [&](const auto& i, auto& o) { config(i, o); }); }},
+          {"fileList",
+           [&](const auto& n) { each(n, out.file_lists, [&](const auto& i, auto& o) { file_list(i, o); }); }},
           {"symlink",
            [&](const auto& n) { each(n, out.symlinks, [&](const auto& i, auto& o) { symlink(i, o); }); }},
           {"procOverride",
@@ -243,6 +245,19 @@ void Decoder::binary(const yaml::Node& node, BinaryRule& out) {
                    {"required", [&](const auto& n) { boolean(n, out.required); }},
                    when(out.when),
                });
+}
+
+void Decoder::file_list(const yaml::Node& node, FileListRule& out) {
+  object(node, {
+                   {"directory", [&](const auto& n) { template_text(n, out.directory, {}, Use::directory); },
+                    required},
+                   {"names", [&](const auto& n) { words(n, out.names); }, required},
+                   when(out.when),
+               });
+  for (const std::string& name : out.names) {
+    if (!error_ && (name.empty() || name.front() == '.' || name.find('/') != std::string::npos))
+      refuse(node.at, text::cat({text::quote(name, 60), " is not the name of a file"}));
+  }
 }
 
 void Decoder::firmware(const yaml::Node& node, FirmwareRule& out) {

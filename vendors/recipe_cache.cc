@@ -21,7 +21,7 @@ namespace hami::vendors {
 namespace {
 
 // Changes with every change of a type below.
-constexpr std::string_view kFormat = "hami recipes 8\n";
+constexpr std::string_view kFormat = "hami recipes 10\n";
 constexpr std::size_t kMaxCacheBytes = 16U << 20U;
 constexpr std::uint32_t kMaxItems = 100'000;
 // A file changed twice within the clock's tick keeps its stamp, so what is this fresh is not kept. Seconds.
@@ -166,7 +166,7 @@ void members(A& a, Condition& v) {
 }
 template <typename A>
 void members(A& a, Metadata& v) {
-  a(v.name, v.vendor, v.device_class, v.revision);
+  a(v.name, v.vendor, v.device_class, v.revision, v.instead_of);
 }
 template <typename A>
 void members(A& a, Root& v) {
@@ -246,6 +246,10 @@ void members(A& a, ConfigRule& v) {
   a(v.names, v.search, v.destination, v.when);
 }
 template <typename A>
+void members(A& a, FileListRule& v) {
+  a(v.directory, v.names, v.when);
+}
+template <typename A>
 void members(A& a, SymlinkRule& v) {
   a(v.path, v.target, v.library, v.when);
 }
@@ -268,7 +272,8 @@ void members(A& a, RefuseRule& v) {
 template <typename A>
 void members(A& a, Block& v) {
   a(v.id, v.for_each, v.when, v.certainty, v.needs_node, v.device_nodes, v.mounts, v.libraries, v.binaries,
-    v.firmware, v.configs, v.symlinks, v.proc_overrides, v.env, v.files, v.preload, v.syscalls, v.refuse);
+    v.firmware, v.configs, v.file_lists, v.symlinks, v.proc_overrides, v.env, v.files, v.preload, v.syscalls,
+    v.refuse);
 }
 template <typename A>
 void members(A& a, SearchPaths& v) {
@@ -446,6 +451,19 @@ Result<const Recipe*> KeptRecipes::complete(std::string_view name) {
 
 Result<> KeptRecipes::complete_all() {
   for (std::size_t i = 0; i < recipes_.size(); ++i) HAMI_CHECK(complete_at(i));
+  return {};
+}
+
+Result<> KeptRecipes::choose_platform(const HostRoots& roots) {
+  for (std::size_t i = 0; i < recipes_.size(); ++i) {
+    if (!recipes_[i].metadata.instead_of.empty()) HAMI_CHECK(complete_at(i));
+  }
+  const auto names = left_out(recipes_, roots);
+  for (std::size_t i = recipes_.size(); i-- > 0;) {
+    if (!names.contains(recipes_[i].metadata.name)) continue;
+    recipes_.erase(recipes_.begin() + static_cast<std::ptrdiff_t>(i));
+    rests_.erase(rests_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
   return {};
 }
 

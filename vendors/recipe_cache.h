@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "oci-config/base/result.h"
+#include "vendors/discovery.h"
 #include "vendors/recipe.h"
 
 namespace hami::vendors {
@@ -23,6 +24,9 @@ class KeptRecipes {
   // done without: then every recipe is complete.
   [[nodiscard]] static Result<KeptRecipes> load(const std::vector<std::string>& directories,
                                                 const std::string& cache);
+
+  // Without those that left_out (discovery.h) names.
+  [[nodiscard]] Result<> choose_platform(const HostRoots& roots);
 
   [[nodiscard]] const std::vector<Recipe>& all() const { return recipes_; }
 

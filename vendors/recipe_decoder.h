@@ -123,6 +123,7 @@ class Decoder {
   void mount(const yaml::Node& node, MountRule& out);
   void library(const yaml::Node& node, LibraryRule& out);
   void binary(const yaml::Node& node, BinaryRule& out);
+  void file_list(const yaml::Node& node, FileListRule& out);
   void firmware(const yaml::Node& node, FirmwareRule& out);
   void config(const yaml::Node& node, ConfigRule& out);
   void symlink(const yaml::Node& node, SymlinkRule& out);

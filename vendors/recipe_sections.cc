@@ -105,6 +105,7 @@ void Decoder::metadata(const yaml::Node& node, Metadata& out) {
                    {"vendor", [&](const auto& n) { word(n, out.vendor); }},
                    {"class", [&](const auto& n) { word(n, out.device_class); }},
                    {"revision", [&](const auto& n) { number(n, out.revision, 1'000'000); }},
+                   {"insteadOf", [&](const auto& n) { word(n, out.instead_of); }},
                });
   if (error_) return;
   if (out.name.find('/') != std::string::npos) refuse(node.at, "the recipe's name must not have a '/'");

@@ -50,6 +50,20 @@ class TestDecoder {
     }
   }
 
+  // A file of several lines is a list of them.
+  void contents(const yaml::Node& node, std::map<std::string, std::string>& out) {
+    if (node.kind != yaml::Node::Kind::map) return decoder_.refuse(node.at, "expected a map of texts");
+    for (std::size_t i = 0; i < node.keys.size(); ++i) {
+      std::vector<std::string> lines;
+      if (node.children[i].kind == yaml::Node::Kind::scalar) {
+        lines.push_back(node.children[i].text);
+      } else {
+        decoder_.strings(node.children[i], lines);
+      }
+      out[node.keys[i].text] = text::join(lines, "\n");
+    }
+  }
+
   void request(const yaml::Node& node, TestRequest& out) {
     decoder_.object(node, {{"env", [&](const auto& n) { texts(n, out.env); }},
                            {"annotations", [&](const auto& n) { texts(n, out.annotations); }},
@@ -74,7 +88,11 @@ class TestDecoder {
                             optional};
     };
     decoder_.object(node, {{"repeat", [&](const auto& n) { decoder_.number(n, out.repeat, 64); }},
-                           map_of("files", out.files),
+                           {"files",
+                            [&](const auto& n) {
+                              contents(n, out.files);
+                              paths_below(n, out.files);
+                            }},
                            map_of("links", out.links),
                            map_of("nodes", out.nodes),
                            {"directories", [&](const auto& n) { decoder_.strings(n, out.directories); }},

@@ -151,6 +151,7 @@ Result<> Renderer::edits(const Block& block) {
   HAMI_CHECK(all(block.firmware, &Renderer::firmware));
   HAMI_CHECK(all(block.configs, &Renderer::config));
   HAMI_CHECK(all(block.mounts, &Renderer::mount));
+  HAMI_CHECK(all(block.file_lists, &Renderer::file_list));
   HAMI_CHECK(all(block.symlinks, &Renderer::symlink));  // after libraries: it may depend on one
   HAMI_CHECK(all(block.proc_overrides, &Renderer::proc_override));
   HAMI_CHECK(all(block.files, &Renderer::file));

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "vendors/mount_list.h"
 #include "vendors/node.h"
 #include "vendors/render.h"
 
@@ -58,6 +59,13 @@ class Renderer {
   Result<> add_mount(std::string source, std::string destination, std::vector<std::string> options);
   [[nodiscard]] std::optional<HostFile> first_file(const std::vector<std::string>& directories,
                                                    const std::string& name) const;
+
+  // render_lists.cc
+  Result<> file_list(const FileListRule& rule);
+  Result<> give_listed(const Listed& entry);
+  Result<> listed_file(const std::string& path, ListedKind kind);
+  Result<> listed_link(const std::string& path);
+  Result<> listed_end(const std::string& path);
 
   // Something is not on this node: an error when it is required, a line in `skipped` otherwise.
   enum class Need { required, optional };
