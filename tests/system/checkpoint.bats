@@ -21,10 +21,11 @@ COUNT='i=0; while :; do i=$((i + 1)); echo $i >/tmp/count; sleep 0.1; done'
 low_level_restores() {
   local images=$T/alone-images
   mkdir "$images"
-  make_bundle "$T/alone" "$F/rootfs" sleep 100000
+  make_bundle "$T/alone" "$F/rootfs" sh -c "$COUNT"
   detached low_level run --detach --bundle "$T/alone" alone
   detached low_level checkpoint --image-path "$images" --work-path "$images" alone &&
-    detached low_level restore --detach --image-path "$images" --work-path "$images" --bundle "$T/alone" alone
+    detached low_level restore --detach --image-path "$images" --work-path "$images" --bundle "$T/alone" alone &&
+    detached low_level exec alone cat /tmp/count
   local status=$?
   detached low_level delete --force alone
   return "$status"
