@@ -40,9 +40,10 @@ class Descriptor {
 // A program in a container, until it is killed.
 class Party {
  public:
-  Party(const SimNode& node, const Container& container, const std::string& name) {
+  Party(const SimNode& node, const Container& container, const std::string& name,
+        const std::string& faults = "") {
     const std::string path = node.file(name + ".socket");
-    pid_ = container.start(name, {HAMI_BUILD_DIR "/bin/vgpu-party", path});
+    pid_ = container.start(name, {HAMI_BUILD_DIR "/bin/vgpu-party", path}, {{"SIMGPU_FAULTS", faults}});
     sockaddr_un address = {};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
@@ -420,6 +421,62 @@ TEST_F(JointPool, StaysItsMakersWhenTheTakerGoes) {
   maker_.kill();
   expect_once(0);
 }
+
+// One of the two dies inside the driver: before its work, or after it. Whatever is left, the container is
+// charged what the card has lost.
+class JointKilled : public Joint, public ::testing::WithParamInterface<const char*> {
+ protected:
+  std::string fault(const char* function) const { return std::string(GetParam()) + ":" + function + "@1"; }
+  void expect_agreement(const char* where) { EXPECT_EQ(charged(container_), lost()) << where; }
+};
+
+TEST_P(JointKilled, InACallOfItsMaker) {
+  for (const char* function :
+       {"cuMemExportToShareableHandle", "cuMemRelease", "cuIpcGetMemHandle", "cuMemFree_v2"}) {
+    Party maker(node_, container_, std::string("maker-") + function, fault(function));
+    Party taker(node_, container_, std::string("taker-") + function);
+    maker(Step::create, kPiece);
+    maker(Step::export_fd);
+    taker.take_fd(Step::import_fd, maker.fd());
+    maker.close_fd();
+    expect_agreement(function);
+    maker(Step::allocate, kPiece);
+    maker(Step::get_handle);
+    taker.take_handle(Step::open_handle, maker);
+    expect_agreement(function);
+    maker(Step::release);
+    maker(Step::free);
+    expect_agreement(function);
+    maker.kill();
+    expect_agreement(function);
+  }
+}
+
+TEST_P(JointKilled, InACallOfItsTaker) {
+  for (const char* function :
+       {"cuMemImportFromShareableHandle", "cuMemRelease", "cuIpcOpenMemHandle_v2", "cuIpcCloseMemHandle"}) {
+    Party maker(node_, container_, std::string("maker-") + function);
+    Party taker(node_, container_, std::string("taker-") + function, fault(function));
+    maker(Step::create, kPiece);
+    maker(Step::export_fd);
+    taker.take_fd(Step::import_fd, maker.fd());
+    maker.close_fd();
+    maker(Step::allocate, kPiece);
+    maker(Step::get_handle);
+    taker.take_handle(Step::open_handle, maker);
+    expect_agreement(function);
+    maker.kill();
+    expect_agreement(function);
+    taker(Step::release);
+    taker(Step::close_handle);
+    expect_agreement(function);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(BeforeAndAfter, JointKilled, ::testing::Values("kill", "kill-after"),
+                         [](const auto& moment) {
+                           return std::string(moment.param) == "kill" ? "BeforeItsWork" : "AfterIt";
+                         });
 
 }  // namespace
 }  // namespace hami::fake

@@ -54,6 +54,8 @@ std::uint64_t start_time_of(std::uint32_t pid) {
   if (size <= 0) return 0;
   text[size] = 0;
   const char* at = strrchr(text, ')');  // field 2 may hold anything
+  // One that nobody has waited for yet holds no memory any more.
+  if (at != nullptr && (strncmp(at, ") Z", 3) == 0 || strncmp(at, ") X", 3) == 0)) return 0;
   for (int field = 2; at != nullptr && field < 22; ++field) at = strchr(at + 1, ' ');
   return at != nullptr ? strtoull(at + 1, nullptr, 10) : 0;
 }
