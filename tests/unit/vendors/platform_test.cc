@@ -13,7 +13,7 @@ namespace {
 
 class Platform : public testing::Test {
  protected:
-  [[nodiscard]] std::vector<std::string> nvidia_recipes() const {
+  [[nodiscard]] std::vector<std::string> recipes_of(const std::string& vendor) const {
     const HostRoots roots{node_.dir(),       node_.dir(),         node_.path("proc"),
                           node_.path("sys"), node_.path("state"), ""};
     auto kept = KeptRecipes::load({HAMI_VENDORS_DIR}, node_.path("state/recipes.cache"));
@@ -21,10 +21,11 @@ class Platform : public testing::Test {
     EXPECT_TRUE(kept->choose_platform(roots));
     std::vector<std::string> names;
     for (const Recipe& recipe : kept->all()) {
-      if (recipe.metadata.vendor == "nvidia.com") names.push_back(recipe.metadata.name);
+      if (recipe.metadata.vendor == vendor) names.push_back(recipe.metadata.name);
     }
     return names;
   }
+  [[nodiscard]] std::vector<std::string> nvidia_recipes() const { return recipes_of("nvidia.com"); }
   FakeNode node_;
 };
 
@@ -42,6 +43,15 @@ TEST_F(Platform, ATegraBoardHasItsOwnRecipeUnlessItHasACardToo) {
   EXPECT_THAT(nvidia_recipes(), testing::ElementsAre("nvidia-tegra"));
   node_.write("proc/driver/nvidia/gpus/0000:01:00.0/information", "Device Minor: 0");
   EXPECT_THAT(nvidia_recipes(), testing::ElementsAre("nvidia"));
+}
+
+TEST_F(Platform, CardsThatCanBeDividedHaveTheirOwnRecipe) {
+  node_.write("dev/kfd", "");
+  node_.write("sys/bus/pci/devices/0000:05:00.0/vendor", "0x1002");
+  node_.link("sys/bus/pci/devices/0000:05:00.0/driver", "../../../bus/pci/drivers/amdgpu");
+  EXPECT_THAT(recipes_of("amd.com"), testing::ElementsAre("amd"));
+  node_.write("sys/devices/platform/amdgpu_xcp_0/uevent", "");
+  EXPECT_THAT(recipes_of("amd.com"), testing::ElementsAre("amd-xcp"));
 }
 
 TEST_F(Platform, TheChoiceIsMadeAnewFromTheKeptCopy) {
