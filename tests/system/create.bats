@@ -277,3 +277,19 @@ usage" "$out"
   assert_not_in vgpu "$out"
   assert_not_in ld.so.preload "$out"
 }
+
+# recipes_opened NAME: the files of recipes that a run of the bundle opens.
+recipes_opened() {
+  strace -f -e trace=open,openat,openat2 -o "$T/trace" "$HAMI" --root "$T/root" run --bundle "$T/$1" "$1" >/dev/null
+  grep -o '"[^"]*\.yaml"' "$T/trace" | sort -u | wc -l
+}
+
+@test "recipes are read as YAML only when one of them changed" {
+  need strace
+  slice_bundle one 3000 true
+  sleep 3 # what is younger may change again within the clock's tick, and is not kept
+  hami run --bundle "$T/one" one
+  assert_equal 0 "$(recipes_opened one)"
+  touch "$NODE"/recipes/nvidia.yaml
+  assert_equal "$(find "$NODE/recipes" -name '*.yaml' | wc -l)" "$(recipes_opened one)"
+}
