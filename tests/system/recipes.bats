@@ -1,0 +1,127 @@
+# Every recipe on a real low-level runtime, on the node that its own tests describe: what can be opened, and what not.
+#
+# Most of these numbers are served by no driver here. A node that the cgroup lets through then answers "No such device",
+# and one that it does not "Operation not permitted".
+
+load lib/common
+load lib/rootfs
+load lib/bundle
+load lib/node
+load lib/direct
+
+setup_file() {
+  need_built bin/hami-runtime bin/hami-hook bin/hami-probe lib/libvgpu.so bin/recipe-node
+  make_glibc_rootfs "$F/rootfs" "$(command -v env)"
+  install -m 0755 /dev/stdin "$F/rootfs/look" <<'LOOK'
+#!/bin/sh
+# What is in /dev, what is mounted, and what opening each node says.
+find /dev -type c -o -type b | while read -r node; do stat -c 'node %n %t:%T' "$node"; done | sort
+cut -d ' ' -f 5 /proc/self/mountinfo | sed 's/^/mounted /' | sort
+for node in $(find /dev /neighbour -type c 2>/dev/null | sort); do
+  case $node in /dev/pts/* | /dev/ptmx | /dev/console) continue ;; esac
+  echo "open $node $( (: <"$node") 2>&1 | sed 's/.*: //')"
+done
+LOOK
+}
+
+# recipe_config RECIPE: the node of its tests is the node of this test.
+recipe_config() {
+  NODE=$T/node
+  mkdir -p "$NODE/recipes"
+  TMPDIR=$T "$HAMI_BUILD_DIR/bin/recipe-node" "$HAMI_SOURCE_DIR/vendors/$1.yaml" "$NODE/driver"
+  chmod 0755 "$NODE/driver"
+  install -m 0644 "$HAMI_SOURCE_DIR"/vendors/*.yaml "$NODE/recipes/"
+  use_config "$T/config.toml" "$T/state"
+  [ ! -e "$NODE/driver/bin/probe" ] ||
+    sed -i "s|^probe = .*|probe = \"$NODE/driver/bin/probe\"|" "$T/config.toml"
+}
+
+# ask BUNDLE CASE: what the case of the golden tests asks for.
+ask() {
+  local kind name value
+  read -r kind name value < <(sed -nE 's/^request: \{(env|annotations): \{([^:]+): "([^"]*)"\}\}$/\1 \2 \3/p' "$2/case.yaml")
+  [ -n "$kind" ] || explain "$2 asks in a way that this test does not understand"
+  if [ "$kind" = env ]; then
+    edit_bundle "$1" --arg set "$name=$value" '.process.env += [$set]'
+  else
+    annotate "$1" "$name=$value"
+  fi
+}
+
+# numbers MAJOR:MINOR, in hexadecimal as stat tells them
+numbers() { printf '%x:%x' "${1%:*}" "${1#*:}"; }
+
+# The nodes that the case gives, as `look` prints them.
+given_nodes() {
+  local word path pair
+  while read -r word path pair _; do
+    [ "$word" != device ] || echo "node $path $(numbers "$pair")"
+  done <"$1/expected.txt"
+}
+
+# add_neighbours BUNDLE GIVEN: every other node of the host, under a name of the image's own.
+add_neighbours() {
+  local node pair count=0
+  mkdir "$1/rootfs/neighbour"
+  while read -r node; do
+    pair=$(stat -c %t:%T "$node")
+    ! grep -q " $pair$" <<<"$2" || continue
+    mknod -m 0666 "$1/rootfs/neighbour/$((count += 1))" c "0x${pair%:*}" "0x${pair#*:}"
+  done < <(find "$NODE/driver/dev" -type c)
+}
+
+# Lines of the second text that the first lacks.
+beyond() { comm -13 <(sort <<<"$1") <(sort <<<"$2"); }
+
+# check_recipe NAME CASE: 0 when the container of this case has what is the case's, and nothing else. Each assertion
+# returns by itself: errexit does not hold where a caller asks for the status.
+check_recipe() {
+  local name=$1 case=$2 given plain added unlisted path
+  rm -rf "$T"/{node,state,plain,one}
+  recipe_config "$name" || return 1
+  given=$(given_nodes "$case")
+  make_bundle "$T/plain" "$F/rootfs" /look || return 1
+  try hami run --bundle "$T/plain" plain
+  assert_status 0 || return 1
+  plain=$out
+  make_bundle "$T/one" "$F/rootfs" /look || return 1
+  add_neighbours "$T/one" "$given" || return 1
+  ask "$T/one" "$case" || return 1
+
+  try hami run --bundle "$T/one" one
+
+  assert_status 0 || return 1
+  added=$(beyond "$plain" "$out")
+  assert_equal "$(sort <<<"$given")" "$(grep '^node ' <<<"$added")" || return 1
+  while read -r _ path _; do
+    assert_not_in "open $path Operation not permitted" "$added" || return 1
+    assert_in "open $path" "$added" || return 1
+  done <<<"$given"
+  unlisted=$(grep '^open /neighbour/' <<<"$added" | grep -v 'Operation not permitted$' || true)
+  assert_equal "" "$unlisted" || return 1
+  assert_equal "$(find "$T/one/rootfs/neighbour" -type c | wc -l)" "$(grep -c '^open /neighbour/' <<<"$added" || true)" || return 1
+  check_mounts "$case" "$added" || return 1
+  assert_leases 0 || return 1
+}
+
+# check_mounts CASE ADDED: mounted beside the usual is what the case says, and all of that; the loader's cache is the hook's.
+check_mounts() {
+  local said mounted
+  said=$(sed -nE 's/^mount [^ ]+ ([^ ]+) .*/\1/p' "$1/expected.txt" | sed "s|[$]{host.triplet}|$(uname -m)-linux-gnu|" | sort)
+  mounted=$(sed -n 's/^mounted //p' <<<"$2" | grep -vx /etc/ld.so.cache | sort || true)
+  assert_equal "$said" "$mounted"
+}
+
+@test "every vendor's device can be opened, its neighbours' nodes cannot, and nothing else of the host is there" {
+  local recipe name case failed="" checked=0
+  for recipe in "$HAMI_SOURCE_DIR"/vendors/*.yaml; do
+    name=$(basename "$recipe" .yaml)
+    for case in index count; do
+      [ ! -d "$HAMI_SOURCE_DIR/tests/golden/vendors/$name/$case" ] || break
+    done
+    check_recipe "$name" "$HAMI_SOURCE_DIR/tests/golden/vendors/$name/$case" || failed+=" $name"
+    checked=$((checked + 1))
+  done
+  [ "$checked" -ge 18 ] || explain "only $checked recipes were found"
+  assert_equal "" "$failed"
+}
