@@ -1,4 +1,4 @@
-// recipe-node RECIPE DIR: makes DIR the node that the recipe's own tests describe. DIR must not exist; needs root.
+// recipe-node RECIPE DIR: makes DIR the node that the recipe's own tests describe. Needs root.
 #include <cstdio>
 
 #include "hamictl/recipe_node.h"
