@@ -125,3 +125,79 @@ check_mounts() {
   [ "$checked" -ge 18 ] || explain "only $checked recipes were found"
   assert_equal "" "$failed"
 }
+
+# driver_library LIBRARY DIR DEV MAJOR: the library of the tests is the vendor's, and makes nodes in DEV.
+driver_library() {
+  need_built "tests/lib$1"
+  mkdir -p "$2" "$3"
+  install -m 0644 "$HAMI_BUILD_DIR/tests/lib$1" "$2/lib${1#fake_}"
+  echo "$3 $4" >"$2/nodes"
+  sed -i "s|^probe = .*|probe = \"$HAMI_BUILD_DIR/bin/hami-probe\"|" "$T/config.toml"
+}
+
+# made_and_destroyed NODE HEX: the bundle `one`, run by /look, has the driver's new node, and afterwards it is gone.
+made_and_destroyed() {
+  edit_bundle "$T/one" '.process.args = ["sh", "-c", "/look; sleep 100000"]'
+  start_container one
+  wait_for 30 grep -q "^open /dev/zero" "$T/one/output"
+  assert_in "node $1 $2" "$(cat "$T/one/output")"
+  assert_in "open $1 No such device" "$(cat "$T/one/output")"
+  assert_equal "" "$(grep '^open /neighbour/' "$T/one/output" | grep -v 'Operation not permitted$' || true)"
+  assert_leases 1
+  end_container one
+  assert_leases 0
+  assert_equal "" "$(find "$STATE/subdevices" -name '*.json')"
+}
+
+@test "Ascend: the library makes a vNPU for the container, and destroys it with it" {
+  recipe_config ascend
+  driver_library fake_dcmi.so "$NODE/driver/usr/local/dcmi" "$NODE/driver/dev" 240
+  rm "$NODE/driver/usr/local/Ascend/driver/lib64/driver/libdcmi.so" "$NODE"/driver/dev/vdavinci*
+  mknod "$NODE/driver/dev/davinci12" c 238 12
+  make_bundle "$T/one" "$F/rootfs" true
+  annotate "$T/one" huawei.com/Ascend910B3=1 huawei.com/Ascend910B3-memory=16384
+  add_neighbours "$T/one" "$(printf 'node x %s\n' "$(numbers 239:0)" "$(numbers 237:0)" "$(numbers 236:0)")"
+
+  made_and_destroyed /dev/davinci292 "$(numbers 240:292)"
+
+  assert_not_in "/dev/davinci12 " "$(cat "$T/one/output")"
+  [ ! -e "$NODE/driver/dev/vdavinci292" ] || explain "the vNPU is still there"
+}
+
+@test "Ascend: a library that crashes when it has made a vNPU is one error, and nothing is left" {
+  recipe_config ascend
+  driver_library fake_dcmi.so "$NODE/driver/usr/local/dcmi" "$NODE/driver/dev" 240
+  sed -i 's/$/ crash/' "$NODE/driver/usr/local/dcmi/nodes"
+  rm "$NODE/driver/usr/local/Ascend/driver/lib64/driver/libdcmi.so" "$NODE"/driver/dev/vdavinci*
+  mknod "$NODE/driver/dev/davinci12" c 238 12
+  make_bundle "$T/one" "$F/rootfs" true
+  annotate "$T/one" huawei.com/Ascend910B3=1 huawei.com/Ascend910B3-memory=16384
+
+  refuse "$T/one"
+
+  assert_one_line "$err"
+  assert_in "ascend device" "$err"
+  assert_in "it crashed" "$err"
+  assert_leases 0
+  assert_equal "" "$(find "$STATE/subdevices" -name '*.json')"
+  assert_equal "" "$(find "$NODE/driver/dev" -name 'vdavinci*')"
+}
+
+@test "Cambricon: the library makes an sMLU instance for the container, and destroys it with it" {
+  local caps
+  recipe_config cambricon
+  caps=$NODE/driver/dev/cambricon-caps
+  driver_library fake_cndev.so "$NODE/driver/usr/lib64" "$caps" 244
+  mkdir -p "$NODE/driver/sys/dev/char/244:17"
+  printf '%s\n' MAJOR=244 MINOR=17 DEVNAME=cambricon-caps/cap_dev1_mi1 >"$NODE/driver/sys/dev/char/244:17/uevent"
+  printf '%s\n' 'apiVersion: hami.io/recipe/v1' 'kind: Overlay' 'extends: cambricon' \
+    'devices: {fields: {memory: {type: number, from: {value: "51539607552"}}}}' >"$NODE/recipes/z-memory.yaml"
+  make_bundle "$T/one" "$F/rootfs" true
+  annotate "$T/one" cambricon.com/vmlu=1 cambricon.com/mlu.smlu.vmemory=16 cambricon.com/mlu.smlu.vcore=30 \
+    cambricon.com/use-gpuuuid=MLU-slot-1
+  add_neighbours "$T/one" "$(printf 'node x %s\n' "$(numbers 241:255)" "$(numbers 241:1)" "$(numbers 242:1)")"
+
+  made_and_destroyed /dev/cambricon-caps/cap_dev1_mi1 "$(numbers 244:17)"
+
+  assert_equal "" "$(ls "$caps")"
+}

@@ -1,8 +1,7 @@
 // A device management library of Cambricon's shape: two cards, whose sMLU instances are files beside it.
-#include <dlfcn.h>
-
-#include <cstdio>
 #include <string>
+
+#include "tests/unit/vendors/fake_driver_node.h"
 
 extern "C" {
 
@@ -29,11 +28,12 @@ int cndevDestroySMluProfileInfo(int, int) { return 0; }
 
 namespace {
 
-std::string instance_file(int slot, int number) {
-  Dl_info self{};
-  ::dladdr(reinterpret_cast<void*>(&cndevInit), &self);
-  const std::string path = self.dli_fname;
-  return path.substr(0, path.rfind('/')) + "/cap_dev" + std::to_string(slot) + "_mi" + std::to_string(number);
+hami::vendors::fake::NodePlace place() {
+  return hami::vendors::fake::node_place(reinterpret_cast<void*>(&cndevInit));
+}
+
+std::string instance_name(int slot, int number) {
+  return "cap_dev" + std::to_string(slot) + "_mi" + std::to_string(number);
 }
 
 }  // namespace
@@ -41,9 +41,8 @@ std::string instance_file(int slot, int number) {
 int cndevCreateSMluInstanceByProfileId(int* instance, unsigned profile, int handle, const char*) {
   if (profile != 5) return 8;
   for (int number = 1; number < 16; ++number) {
-    std::FILE* file = std::fopen(instance_file(handle - 100, number).c_str(), "wx");
-    if (file == nullptr) continue;
-    std::fclose(file);
+    const auto minor = static_cast<unsigned>(16 * (handle - 100) + number);
+    if (!hami::vendors::fake::make_node(place(), instance_name(handle - 100, number), minor)) continue;
     *instance = number << 8 | (handle - 100);
     return 0;
   }
@@ -51,6 +50,6 @@ int cndevCreateSMluInstanceByProfileId(int* instance, unsigned profile, int hand
 }
 
 int cndevDestroySMluInstanceByHandle(int instance) {
-  return std::remove(instance_file(instance & 0xff, instance >> 8).c_str()) == 0 ? 0 : 9;
+  return hami::vendors::fake::remove_node(place(), instance_name(instance & 0xff, instance >> 8)) ? 0 : 9;
 }
 }

@@ -1,9 +1,8 @@
 // A device management library of Huawei's shape: one card with two devices, of which one has no physical id.
-#include <dlfcn.h>
-
-#include <cstdio>
 #include <cstring>
 #include <string>
+
+#include "tests/unit/vendors/fake_driver_node.h"
 
 extern "C" {
 
@@ -45,15 +44,13 @@ int dcmi_get_device_die_v2(int, int, int type, unsigned* words) {
   return 0;
 }
 
-// A vNPU is a file beside this library, as the driver's is a device node.
 namespace {
 
-std::string vnpu_file(unsigned number) {
-  Dl_info self{};
-  ::dladdr(reinterpret_cast<void*>(&dcmi_init), &self);
-  const std::string path = self.dli_fname;
-  return path.substr(0, path.rfind('/')) + "/vdavinci" + std::to_string(number);
+hami::vendors::fake::NodePlace place() {
+  return hami::vendors::fake::node_place(reinterpret_cast<void*>(&dcmi_init));
 }
+
+std::string vnpu(unsigned number) { return "vdavinci" + std::to_string(number); }
 
 }  // namespace
 
@@ -62,14 +59,11 @@ int dcmi_create_vdevice(int card, int device, const unsigned* asked, unsigned* m
   const std::string size = reinterpret_cast<const char*>(asked + 2);
   if (card != 7 || device != 0 || asked[1] != 0xffffffffU || size.rfind("vir", 0) != 0) return -8255;
   made[0] = size == "vir_other" ? asked[0] + 1 : asked[0];
-  std::FILE* file = std::fopen(vnpu_file(made[0]).c_str(), "wx");
-  if (file == nullptr) return -8257;
-  std::fclose(file);
-  return 0;
+  return hami::vendors::fake::make_node(place(), vnpu(made[0]), made[0]) ? 0 : -8257;
 }
 
 int dcmi_set_destroy_vdevice(int card, int device, unsigned number) {
   if (card != 7 || device != 0) return -8255;
-  return std::remove(vnpu_file(number).c_str()) == 0 ? 0 : -8258;
+  return hami::vendors::fake::remove_node(place(), vnpu(number)) ? 0 : -8258;
 }
 }
