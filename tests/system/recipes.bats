@@ -164,10 +164,11 @@ made_and_destroyed() {
   [ ! -e "$NODE/driver/dev/vdavinci292" ] || explain "the vNPU is still there"
 }
 
-@test "Ascend: a library that crashes when it has made a vNPU is one error, and nothing is left" {
+# faulty_library WHAT SAID: the library does that once it has made a vNPU, and the error says so.
+faulty_library() {
   recipe_config ascend
   driver_library fake_dcmi.so "$NODE/driver/usr/local/dcmi" "$NODE/driver/dev" 240
-  sed -i 's/$/ crash/' "$NODE/driver/usr/local/dcmi/nodes"
+  sed -i "s/$/ $1/" "$NODE/driver/usr/local/dcmi/nodes"
   rm "$NODE/driver/usr/local/Ascend/driver/lib64/driver/libdcmi.so" "$NODE"/driver/dev/vdavinci*
   mknod "$NODE/driver/dev/davinci12" c 238 12
   make_bundle "$T/one" "$F/rootfs" true
@@ -177,10 +178,18 @@ made_and_destroyed() {
 
   assert_one_line "$err"
   assert_in "ascend device" "$err"
-  assert_in "it crashed" "$err"
+  assert_in "$2" "$err"
   assert_leases 0
   assert_equal "" "$(find "$STATE/subdevices" -name '*.json')"
   assert_equal "" "$(find "$NODE/driver/dev" -name 'vdavinci*')"
+}
+
+@test "Ascend: a library that crashes when it has made a vNPU is one error, and nothing is left" {
+  faulty_library crash "it crashed"
+}
+
+@test "Ascend: a library that hangs when it has made a vNPU is ended, and nothing is left" {
+  faulty_library hang "no answer within"
 }
 
 @test "Cambricon: the library makes an sMLU instance for the container, and destroys it with it" {

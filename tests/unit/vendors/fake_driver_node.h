@@ -1,11 +1,12 @@
 // What a vendor's driver makes for a slice: here a file beside the library that stands in for the vendor's,
 // or, where a file "nodes" beside it says "<directory> <major>", a device node in that directory. A third
-// word there, "crash", has the library end its program once the node is made.
+// word there, "crash" or "hang", is what becomes of the library once the node is made.
 #pragma once
 
 #include <dlfcn.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -37,6 +38,7 @@ inline bool make_node(const NodePlace& place, const std::string& name, unsigned 
   if (place.major != 0) {
     const bool made = ::mknod(path.c_str(), S_IFCHR | 0600, makedev(place.major, minor)) == 0;
     if (place.then == "crash") std::abort();
+    while (place.then == "hang") ::pause();
     return made;
   }
   std::FILE* file = std::fopen(path.c_str(), "wx");
