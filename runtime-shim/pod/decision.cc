@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "oci-config/base/text.h"
+#include "runtime-shim/pod/companions.h"
 #include "runtime-shim/pod/evidence.h"
 #include "runtime-shim/request/values.h"
 #include "runtime-shim/request/variables.h"
+#include "runtime-shim/schedulers/dra.h"
 #include "runtime-shim/schedulers/keys.h"
 #include "runtime-shim/schedulers/neighbours.h"
 
@@ -18,15 +20,36 @@ constexpr const char* kGpuManager = "tencent.com/predicate-gpu-idx";
 // KAI's binder writes the limit into the container; these say that it did.
 constexpr const char* kKaiKeys[] = {"gpu-memory", "gpu-fraction"};
 
+constexpr std::string_view kClaim = "claim ";
+constexpr std::string_view kCdiPrefix = "cdi.k8s.io/";
+
 using Annotations = std::map<std::string, std::string>;
 
-Result<> add_groups(const Annotations& annotations, std::vector<PodDecision>& out) {
-  HAMI_TRY(auto allocations, schedulers::pod_allocations(annotations));
-  for (auto& allocation : allocations) {
-    if (allocation.vendor.empty() || allocation.groups.empty()) continue;
-    out.push_back({allocation.vendor, allocation.key, true, std::move(allocation.groups)});
-  }
+struct Sources {
+  std::vector<PodDecision> decisions;
+  std::vector<PodDecision> remains;  // of lists that plugins work through, for vendors that have no other
+  std::vector<Companion> companions;
+};
+
+Result<> add_list(const Annotations& annotations, const std::string& key, Sources& out) {
+  HAMI_TRY(auto allocation, schedulers::pod_allocation(annotations, key));
+  if (!allocation || allocation->vendor.empty() || allocation->groups.empty()) return {};
+  (allocation->worked_through ? out.remains : out.decisions)
+      .push_back({allocation->vendor, allocation->key, true, std::move(allocation->groups)});
   return {};
+}
+
+Result<> add_companion(const Annotations& annotations, const std::string& key, Sources& out) {
+  HAMI_TRY(auto companion, read_companion(annotations, key));
+  if (companion) out.companions.push_back(*std::move(companion));
+  return {};
+}
+
+// Its list does not say whose devices it is about; the other annotations that it writes do.
+std::string koordinators_vendor(const Annotations& annotations) {
+  if (annotations.contains("huawei.com/npu-core")) return "ascend";
+  if (annotations.contains("CAMBRICON_DSMLU_PROFILE")) return "cambricon";
+  return annotations.contains("metax-tech.com/gpu-devices-allocated") ? "metax" : "nvidia";
 }
 
 Result<> add_koordinator(const Annotations& annotations, std::vector<PodDecision>& out) {
@@ -34,7 +57,8 @@ Result<> add_koordinator(const Annotations& annotations, std::vector<PodDecision
   if (value == annotations.end()) return {};
   HAMI_TRY(const auto devices, schedulers::parse_koordinator(value->second));
   HAMI_TRY(auto group, schedulers::koordinator_group(devices, "gpu"));
-  if (!group.empty()) out.push_back({"nvidia", kKoordinator, false, {std::move(group)}});
+  if (!group.empty())
+    out.push_back({koordinators_vendor(annotations), kKoordinator, false, {std::move(group)}});
   return {};
 }
 
@@ -52,7 +76,36 @@ void add_kai(const oci::ContainerView& container, std::vector<PodDecision>& out)
   }
 }
 
-std::string origin_of(std::string_view key) { return text::cat({"annotation ", text::quote(key)}); }
+std::string origin_of(std::string_view key) {
+  if (key.starts_with(kClaim)) return text::cat({"resource ", key});
+  return text::cat({"annotation ", text::quote(key)});
+}
+
+// A driver of resource claims has the engine put devices and limits into the container, as CDI says, and
+// leaves no annotation of its own but those names where the engine does not know CDI.
+Result<> add_claim(const oci::ContainerView& container, std::vector<PodDecision>& out) {
+  const auto add = [&](std::string_view claim) {
+    const std::string key = text::cat({kClaim, claim});
+    const bool known = std::any_of(out.begin(), out.end(),
+                                   [](const PodDecision& other) { return other.vendor == "nvidia"; });
+    if (!known) out.push_back({"nvidia", key, false, {}});
+  };
+  for (const oci::Mount& mount : container.mounts) {
+    const std::string_view claim = schedulers::claim_of_directory(mount.destination);
+    if (!claim.empty()) add(claim);
+  }
+  for (const auto& [key, value] : container.annotations) {
+    const auto names = key.starts_with(kCdiPrefix) ? schedulers::parse_cdi_names(value)
+                                                   : Result<std::vector<schedulers::CdiName>>{};
+    if (!names) continue;  // who reads the names for the engine says what is wrong with them
+    for (const schedulers::CdiName& name : *names) {
+      auto device = schedulers::parse_dra_device(name);
+      if (!device) return fail(std::move(device).error().within(origin_of(key)));
+      if (*device) add((*device)->claim);
+    }
+  }
+  return {};
+}
 
 bool has_amounts(const schedulers::Group& group, const VendorRequest& request) {
   if (request.count && request.count->value != group.size()) return false;
@@ -91,11 +144,39 @@ Result<> refuse_two_schedulers(const std::vector<PodDecision>& decisions) {
   return {};
 }
 
+bool has_decision(const std::vector<PodDecision>& decisions, std::string_view vendor) {
+  return std::any_of(decisions.begin(), decisions.end(),
+                     [&](const PodDecision& decision) { return decision.vendor == vendor; });
+}
+
+// What a plugin has not blanked yet, and what a vendor's own annotation says, count where nothing else does.
+void add_last_resorts(Sources& sources) {
+  auto& out = sources.decisions;
+  for (PodDecision& remains : sources.remains) {
+    if (!has_decision(out, remains.vendor)) out.push_back(std::move(remains));
+  }
+  for (Companion& companion : sources.companions) {
+    if (companion.groups.empty() || has_decision(out, companion.vendor)) continue;
+    out.push_back({companion.vendor, companion.key, true, std::move(companion.groups)});
+  }
+}
+
+Result<> refuse_other_devices(const Sources& sources) {
+  for (const Companion& companion : sources.companions) {
+    for (const PodDecision& decision : sources.decisions) {
+      if (decision.key == companion.list && !agrees(companion, decision.groups))
+        return disagreement(origin_of(decision.key), origin_of(companion.key), "devices");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<PodDecision>> read_decisions(const oci::ContainerView& container, const Policy& policy,
                                                 std::vector<std::string>* warnings) {
-  std::vector<PodDecision> out;
+  Sources sources;
+  auto& out = sources.decisions;
   if (!container.is_kubernetes()) return out;
   const auto add = [&](Result<> done) -> Result<> {
     if (done || !policy.lenient) return done;
@@ -103,11 +184,17 @@ Result<std::vector<PodDecision>> read_decisions(const oci::ContainerView& contai
     return {};
   };
   // One by one: where policy is lenient, one that cannot be read says nothing about the others.
-  for (const auto& annotation : container.annotations) HAMI_CHECK(add(add_groups({annotation}, out)));
+  for (const auto& [key, value] : container.annotations) {
+    HAMI_CHECK(add(add_list(container.annotations, key, sources)));
+    HAMI_CHECK(add(add_companion(container.annotations, key, sources)));
+  }
   HAMI_CHECK(add(add_koordinator(container.annotations, out)));
   HAMI_CHECK(add(add_gpu_manager(container.annotations, out)));
+  add_last_resorts(sources);
   HAMI_CHECK(refuse_two_schedulers(out));
+  HAMI_CHECK(refuse_other_devices(sources));
   add_kai(container, out);
+  HAMI_CHECK(add(add_claim(container, out)));
   return out;
 }
 
@@ -131,8 +218,9 @@ bool concerns(const PodDecision& decision, const oci::ContainerView& container,
   const auto evidence = evidence_of(container, recipe);
   if (!decision.groups.empty()) return !evidence.empty();
   // Without groups only a device that is named can be given.
-  return std::any_of(evidence.begin(), evidence.end(),
-                     [](const schedulers::Evidence& one) { return !one.devices.empty(); });
+  return std::any_of(evidence.begin(), evidence.end(), [](const schedulers::Evidence& one) {
+    return !one.devices.empty() || !one.nodes.empty();
+  });
 }
 
 Result<> take_decision(const PodDecision& decision, const oci::ContainerView& container,

@@ -13,16 +13,18 @@ namespace hami::shim {
 // One vendor's devices in a Pod.
 struct PodDecision {
   std::string vendor;                     // name of the recipe
-  std::string key;                        // of the annotation
+  std::string key;                        // of the annotation, or "claim <uid>" of a resource claim
   bool per_container = true;              // see Scheduled
   std::vector<schedulers::Group> groups;  // none: the scheduler left the amounts to variables
   friend bool operator==(const PodDecision&, const PodDecision&) = default;
 };
 
-// Decisions of HAMi, Volcano, Koordinator, GPU-Manager and KAI in the annotations of a Pod's container; none
-// outside Pods. Fails with invalid_request on a value that cannot be understood, naming key, position and
-// text; where policy is lenient such an annotation counts as absent and `warnings`, unless null, says so.
-// Fails as well when two schedulers decided differently, naming both.
+// Decisions of HAMi, Volcano, Koordinator, GPU-Manager and KAI in the annotations of a Pod's container, and
+// of the drivers of resource claims in what they left there; none outside Pods. Fails with invalid_request on
+// a value that cannot be understood, naming key, position and text; where policy is lenient such an
+// annotation counts as absent and `warnings`, unless null, says so. Fails as well when two schedulers decided
+// differently, or an annotation of the vendor's plugin names other devices than the scheduler's list, naming
+// both.
 [[nodiscard]] Result<std::vector<PodDecision>> read_decisions(const oci::ContainerView& container,
                                                               const Policy& policy,
                                                               std::vector<std::string>* warnings = nullptr);

@@ -8,6 +8,9 @@
 #include "libvgpu/abi/slice.h"
 #include "oci-config/base/text.h"
 #include "oci-config/base/units.h"
+#include "runtime-shim/pod/pod.h"
+#include "runtime-shim/schedulers/companions.h"
+#include "runtime-shim/schedulers/dra.h"
 
 namespace hami::shim {
 
@@ -68,11 +71,26 @@ bool is_kind_of(std::string_view kind, const vendors::Recipe& recipe) {
   return vendor.size() == own.size() || vendor[vendor.size() - own.size() - 1] == '.';
 }
 
+// A name that a driver of resource claims made has the card's number.
+std::optional<std::string> claimed_card(std::string_view name, const vendors::Recipe& recipe) {
+  if (recipe.metadata.name != "nvidia") return std::nullopt;
+  const auto names = schedulers::parse_cdi_names(name);
+  if (!names) return std::nullopt;
+  const auto device = schedulers::parse_dra_device(names->front());
+  if (!device || !*device || (*device)->mig || (*device)->kind == schedulers::DraDevice::Kind::vfio)
+    return std::nullopt;
+  return text::number((*device)->minor);
+}
+
 std::vector<std::string> cdi_devices(const oci::ContainerView& container, const vendors::Recipe& recipe) {
   std::vector<std::string> out;
   for (const auto& [key, value] : container.annotations) {
     if (!starts_with(key, kCdiAnnotation)) continue;
     for (const std::string_view name : text::split(value, ',')) {
+      if (auto card = claimed_card(text::trim(name), recipe)) {
+        out.push_back(*std::move(card));
+        continue;
+      }
       const auto equals = name.find('=');
       if (equals == std::string_view::npos || !is_kind_of(text::trim(name.substr(0, equals)), recipe))
         continue;
@@ -175,18 +193,29 @@ bool has_node(const vendors::Device& device, std::string_view node, const std::v
   });
 }
 
+// Enflame's is the only annotation that has containers by their names.
+bool is_assigned(const oci::ContainerView& container, const vendors::Recipe& recipe) {
+  const auto value = container.annotation("assigned-containers");
+  if (!value || recipe.metadata.name != "enflame") return false;
+  const auto containers = schedulers::parse_assigned_containers(*value);
+  return containers && containers->contains(pod_of(container).container);
+}
+
 // The values that a container shows, each with its layers.
 struct Shown {
   DeviceLists devices;
   std::vector<std::vector<std::uint64_t>> memory;  // of the i-th device
   std::vector<std::uint64_t> memory_of_all;
   std::vector<std::uint32_t> cores;
+  std::vector<std::vector<std::uint32_t>> cores_each;  // of the i-th device
   std::vector<std::string> nodes;
+  bool is_named = false;  // an annotation names this container as one with devices
 
   [[nodiscard]] std::size_t layers() const {
     std::size_t most = std::max({devices.size(), memory_of_all.size(), cores.size()});
-    if (!nodes.empty()) most = std::max<std::size_t>(most, 1);
+    if (!nodes.empty() || is_named) most = std::max<std::size_t>(most, 1);
     for (const auto& values : memory) most = std::max(most, values.size());
+    for (const auto& values : cores_each) most = std::max(most, values.size());
     return most;
   }
 };
@@ -208,8 +237,15 @@ Shown shown_by(const oci::ContainerView& container, const vendors::Recipe& recip
     }
     while (!shown.memory.empty() && shown.memory.back().empty()) shown.memory.pop_back();
   }
-  if (!names.cores.empty()) shown.cores = core_layers(container, names.cores);
+  if (!names.cores.empty()) {
+    shown.cores = core_layers(container, names.cores);
+    for (std::uint32_t i = 0; i < abi::kMaxDevices; ++i) {
+      shown.cores_each.push_back(core_layers(container, text::cat({names.cores, "_", text::number(i)})));
+    }
+    while (!shown.cores_each.empty() && shown.cores_each.back().empty()) shown.cores_each.pop_back();
+  }
   shown.nodes = device_nodes(container, recipe);
+  shown.is_named = is_assigned(container, recipe);
   return shown;
 }
 
@@ -221,7 +257,10 @@ Evidence evidence_in(const Shown& shown, std::size_t layer) {
     out.memory.assign(std::max<std::size_t>(out.devices.size(), 1), all);
   }
   out.cores = in_layer(shown.cores, layer);
+  for (const auto& values : shown.cores_each) out.cores_each.push_back(in_layer(values, layer));
+  if (!out.cores && !out.cores_each.empty()) out.cores = out.cores_each.front();
   out.nodes = shown.nodes;
+  if (shown.is_named && out.empty()) out.count = 1;
   return out;
 }
 

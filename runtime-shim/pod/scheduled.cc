@@ -75,7 +75,8 @@ std::vector<Given> given_by_evidence(const Evidence& evidence) {
   for (std::size_t i = 0; i < evidence.devices.size(); ++i) {
     Given given{evidence.devices[i], std::nullopt, {}};
     if (i < evidence.memory.size() && evidence.memory[i]) given.memory = Bytes::mib(*evidence.memory[i]);
-    given.cores = Percent{evidence.cores.value_or(0)};
+    const auto own = i < evidence.cores_each.size() ? evidence.cores_each[i] : std::nullopt;
+    given.cores = Percent{own.value_or(evidence.cores.value_or(0))};
     out.push_back(std::move(given));
   }
   return out;

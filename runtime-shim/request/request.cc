@@ -19,6 +19,8 @@ constexpr std::array<std::string_view, 6> kVariableParts{
     "HAMI_RESOURCES", "VISIBLE_DEVICES", "VISIBLE_CORES", "_LIMIT", "DOCKER_RESOURCE_", "PHY_CARDS"};
 // End of the directory in which a device plugin marks devices by mounts.
 constexpr std::string_view kMarkerPart = "-container-devices/";
+// Of the directory that HAMi's driver of resource claims mounts.
+constexpr std::string_view kClaimPart = "/vgpu/claims/";
 // Resource names and our annotations are "<domain>/<name>".
 constexpr std::array<std::string_view, 8> kDomainEnds{".com/", ".ai/", ".io/",  ".sh/",
                                                       ".org/", ".cn/", ".net/", ".dev/"};
@@ -234,6 +236,7 @@ const std::vector<std::string_view>& request_needles() {
     all.insert(all.end(), kDomainEnds.begin(), kDomainEnds.end());
     all.insert(all.end(), kBareKeys.begin(), kBareKeys.end());
     all.push_back(kMarkerPart);
+    all.push_back(kClaimPart);
     return all;
   }();
   return needles;
@@ -246,6 +249,10 @@ bool may_request(const oci::ContainerView& container, const Policy& policy) {
     if (key.starts_with(kEngineCdiPrefix)) return true;
     if (contains_any(key, kDomainEnds) && !contains_any(key, kForeignDomains)) return true;
   }
+  const bool claimed =
+      std::any_of(container.mounts.begin(), container.mounts.end(),
+                  [](const oci::Mount& mount) { return contains(mount.destination, kClaimPart); });
+  if (claimed && container.is_kubernetes()) return true;
   if (!variables_count(container, policy, true)) return false;
   for (const auto& [name, value] : container.env) {
     if (!value.empty() && value != "void" && contains_any(name, kVariableParts)) return true;

@@ -12,6 +12,9 @@ namespace {
 constexpr std::string_view kPrefix = "hami.io/";
 constexpr std::string_view kSuffix = "-devices-allocated";
 constexpr std::string_view kVolcano = "volcano.sh/vgpu-ids-new";
+// The lists that device plugins work through, and what follows the same word in the complete one.
+constexpr std::string_view kLeftSuffix = "-devices-to-allocate";
+constexpr std::string_view kVolcanoLeft = "volcano.sh/devices-to-allocate";
 
 struct KnownKey {
   std::string_view key;
@@ -38,6 +41,24 @@ constexpr std::array<KnownKey, 16> kKnown{{
     {kVolcano, "nvidia"},
 }};
 
+// Words that records have as their type, where the vendor has one word. AMD has product names.
+constexpr std::array<KnownKey, 14> kTypes{{
+    {"NVIDIA", "nvidia"},
+    {"MLU", "cambricon"},
+    {"DCU", "hygon"},
+    {"Metax-GPU", "metax"},
+    {"Metax-SGPU", "metax"},
+    {"Mthreads", "mthreads"},
+    {"kunlun", "kunlunxin"},
+    {"XPU", "kunlunxin"},
+    {"Enflame", "enflame"},
+    {"GCU", "enflame"},
+    {"AMD", "amd"},
+    {"AWSNeuron", "neuron"},
+    {"Vastai", "vastai"},
+    {"Biren", "biren"},
+}};
+
 // Vendors with one key per chip: "hami.io/<chip>-devices-allocated".
 constexpr std::array<KnownKey, 3> kFamilies{{{"Ascend", "ascend"}, {"MR-", "iluvatar"}, {"BI-", "iluvatar"}}};
 
@@ -49,7 +70,14 @@ bool ends_with(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
 }
 
-// nullopt: the annotation is no allocation.
+// The complete list's key for the key of one that a plugin works through; "" for any other key.
+std::string complete_key(std::string_view key) {
+  if (key == kVolcanoLeft) return std::string(kVolcano);
+  if (!starts_with(key, kPrefix) || !ends_with(key, kLeftSuffix)) return {};
+  return text::cat({key.substr(0, key.size() - kLeftSuffix.size()), kSuffix});
+}
+
+// nullopt: the annotation is no complete list.
 std::optional<PodAllocation> recognise(std::string_view key) {
   PodAllocation out;
   out.key = key;
@@ -69,6 +97,27 @@ std::optional<PodAllocation> recognise(std::string_view key) {
   return out;
 }
 
+// Of a word that only one vendor's records have; "" for any other.
+std::string_view vendor_of_type(std::string_view type) {
+  for (const KnownKey& known : kTypes) {
+    if (known.key == type) return known.vendor;
+  }
+  for (const KnownKey& family : kFamilies) {
+    if (starts_with(type, family.key)) return family.vendor;
+  }
+  return {};
+}
+
+void drop_foreign(std::vector<Group>& groups, const PodAllocation& allocation) {
+  const auto is_foreign = [&](const DeviceRecord& record) {
+    const std::string_view vendor = vendor_of_type(record.type);
+    const bool other_chip = !allocation.chip.empty() && record.type != allocation.chip;
+    return !vendor.empty() && (vendor != allocation.vendor || other_chip);
+  };
+  if (allocation.vendor.empty()) return;
+  for (Group& group : groups) std::erase_if(group, is_foreign);
+}
+
 bool is_empty(const std::vector<Group>& groups) {
   for (const Group& group : groups) {
     if (!group.empty()) return false;
@@ -76,19 +125,55 @@ bool is_empty(const std::vector<Group>& groups) {
   return true;
 }
 
+Result<std::vector<Group>> read_groups(const PodAllocation& allocation, const std::string& value) {
+  auto groups = decode_groups(value);
+  if (!groups)
+    return fail(std::move(groups).error().within(text::cat({"annotation ", text::quote(allocation.key)})));
+  drop_foreign(*groups, allocation);
+  auto out = without_padding(*std::move(groups));
+  // A vendor that is on the node but was not asked for can have a value of ';' alone.
+  if (is_empty(out)) out.clear();
+  return out;
+}
+
 }  // namespace
+
+Result<std::optional<PodAllocation>> pod_allocation(const std::map<std::string, std::string>& annotations,
+                                                    const std::string& key) {
+  const auto value = annotations.find(key);
+  if (value == annotations.end()) return std::optional<PodAllocation>{};
+  const std::string complete = complete_key(key);
+  auto allocation = recognise(complete.empty() ? key : complete);
+  if (!allocation) return allocation;
+  allocation->key = key;
+  if (!complete.empty()) {
+    allocation->worked_through = true;
+    const auto other = annotations.find(complete);
+    if (other != annotations.end()) {
+      // One that cannot be read is that one's error.
+      auto sibling = pod_allocation(annotations, complete);
+      const bool blanked = sibling && (*sibling)->vendor == "biren" && (*sibling)->groups.empty();
+      if (!blanked) return std::optional<PodAllocation>{};
+    }
+  }
+  HAMI_TRY(allocation->groups, read_groups(*allocation, value->second));
+  return allocation;
+}
 
 Result<std::vector<PodAllocation>> pod_allocations(const std::map<std::string, std::string>& annotations) {
   std::vector<PodAllocation> out;
-  for (const auto& [key, value] : annotations) {
-    auto allocation = recognise(key);
-    if (!allocation) continue;
-    auto groups = decode_groups(value);
-    if (!groups) return fail(std::move(groups).error().within(text::cat({"annotation ", text::quote(key)})));
-    allocation->groups = without_padding(*std::move(groups));
-    // A vendor that is on the node but was not asked for can have a value of ';' alone.
-    if (is_empty(allocation->groups)) allocation->groups.clear();
-    out.push_back(*std::move(allocation));
+  for (const auto& annotation : annotations) {
+    HAMI_TRY(auto allocation, pod_allocation(annotations, annotation.first));
+    if (allocation) out.push_back(*std::move(allocation));
+  }
+  return out;
+}
+
+std::map<std::string, std::string> encode_allocations(const std::vector<PodAllocation>& allocations) {
+  std::map<std::string, std::string> out;
+  for (const PodAllocation& allocation : allocations) {
+    const bool joined = allocation.scheduler == Scheduler::volcano;
+    out[allocation.key] = joined ? encode_volcano(allocation.groups) : encode_hami(allocation.groups);
   }
   return out;
 }

@@ -42,7 +42,9 @@ Result<KoordinatorDevice> read_device(const std::string& type, const JsonReader&
 json_object* to_object(const KoordinatorDevice& device) {
   json_object* object = json_object_new_object();
   json_object_object_add(object, "minor", json_object_new_int64(device.minor));
-  if (!device.id.empty()) json_object_object_add(object, "id", json_object_new_string(device.id.c_str()));
+  if (!device.id.empty())
+    json_object_object_add(object, "id",
+                           json_object_new_string_len(device.id.data(), static_cast<int>(device.id.size())));
   json_object* resources = json_object_new_object();
   const auto add = [&](const char* name, std::uint64_t amount) {
     json_object_object_add(resources, name, json_object_new_string(std::to_string(amount).c_str()));
@@ -57,12 +59,11 @@ json_object* to_object(const KoordinatorDevice& device) {
 }  // namespace
 
 Result<std::vector<KoordinatorDevice>> parse_koordinator(std::string_view json) {
-  HAMI_TRY(const JsonText parsed, parse_json(json, kWhat));
-  if (!json_object_is_type(parsed.get(), json_type_object)) {
-    return fail(Errc::invalid_request, text::cat({kWhat, ": not an object"}));
-  }
   std::vector<KoordinatorDevice> out;
-  json_object_object_foreach(parsed.get(), type, list) {
+  if (is_null(json)) return out;
+  HAMI_TRY(const JsonText parsed, parse_json(json, kWhat));
+  HAMI_TRY(const auto types, members_of(parsed.get(), kWhat));
+  for (const auto& [type, list] : types) {
     if (list == nullptr) continue;
     HAMI_TRY(const auto entries, array_of(list, text::cat({kWhat, ": ", type})));
     for (const JsonReader& entry : entries) {

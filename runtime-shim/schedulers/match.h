@@ -24,6 +24,7 @@ struct Evidence {
   // Device nodes of the vendor's devices, by their path: they are identities once the node's devices are
   // known, and no more than a sign that there is a device before.
   std::vector<std::string> nodes;
+  std::vector<std::optional<std::uint32_t>> cores_each;  // of the i-th device, where that is said
 
   friend bool operator==(const Evidence&, const Evidence&) = default;
   [[nodiscard]] bool empty() const {

@@ -47,6 +47,14 @@ Result<VolcanoMigSlot> parse_volcano_mig_slot(std::string_view uuid) {
   return VolcanoMigSlot{std::string(suffix.uuid), std::string(suffix.first), position};
 }
 
+std::string encode_mig_slot(const MigSlot& slot) {
+  return text::cat({slot.uuid, "[", text::number(slot.template_index), "-", text::number(slot.slot), "]"});
+}
+
+std::string encode_volcano_mig_slot(const VolcanoMigSlot& slot) {
+  return text::cat({slot.uuid, "[", slot.group, "-", text::number(slot.position), "]"});
+}
+
 std::string_view card_uuid(std::string_view uuid) { return uuid.substr(0, uuid.find('[')); }
 
 }  // namespace hami::schedulers

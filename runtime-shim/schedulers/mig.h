@@ -33,6 +33,9 @@ struct VolcanoMigSlot {
 [[nodiscard]] Result<MigSlot> parse_mig_slot(std::string_view uuid);
 [[nodiscard]] Result<VolcanoMigSlot> parse_volcano_mig_slot(std::string_view uuid);
 
+[[nodiscard]] std::string encode_mig_slot(const MigSlot& slot);
+[[nodiscard]] std::string encode_volcano_mig_slot(const VolcanoMigSlot& slot);
+
 // The card's own uuid: the text before '['.
 [[nodiscard]] std::string_view card_uuid(std::string_view uuid);
 
@@ -59,5 +62,6 @@ struct MigAllocation {
 // an empty card or profile, size 0, an instance with only some of its three members, two entries for one
 // device of a group.
 [[nodiscard]] Result<std::vector<MigAllocation>> parse_mig_allocations(std::string_view json);
+[[nodiscard]] std::string encode_mig_allocations(const std::vector<MigAllocation>& allocations);
 
 }  // namespace hami::schedulers

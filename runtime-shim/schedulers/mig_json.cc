@@ -47,7 +47,7 @@ Result<MigAllocation> read_allocation(const JsonReader& entry) {
 
 Result<std::vector<MigAllocation>> parse_mig_allocations(std::string_view json) {
   std::vector<MigAllocation> out;
-  if (text::trim(json).empty()) return out;
+  if (text::trim(json).empty() || is_null(json)) return out;
   HAMI_TRY(const JsonText parsed, parse_json(json, kWhat));
   HAMI_TRY(const auto entries, array_of(parsed.get(), kWhat));
   for (const JsonReader& entry : entries) {
@@ -60,6 +60,34 @@ Result<std::vector<MigAllocation>> parse_mig_allocations(std::string_view json) 
     out.push_back(std::move(allocation));
   }
   return out;
+}
+
+std::string encode_mig_allocations(const std::vector<MigAllocation>& allocations) {
+  const auto add_text = [](json_object* object, const char* name, const std::string& value) {
+    json_object_object_add(object, name,
+                           json_object_new_string_len(value.data(), static_cast<int>(value.size())));
+  };
+  const auto add_number = [](json_object* object, const char* name, std::uint32_t value) {
+    json_object_object_add(object, name, json_object_new_int64(value));
+  };
+  const JsonText root(json_object_new_array());
+  for (const MigAllocation& allocation : allocations) {
+    json_object* entry = json_object_new_object();
+    json_object_array_add(root.get(), entry);
+    add_number(entry, "containerIndex", allocation.container_index);
+    add_number(entry, "deviceIndex", allocation.device_index);
+    add_text(entry, "gpuUUID", allocation.card);
+    add_text(entry, "profile", allocation.profile);
+    json_object* placement = json_object_new_object();
+    json_object_object_add(entry, "placement", placement);
+    add_number(placement, "start", allocation.start);
+    add_number(placement, "size", allocation.size);
+    if (!allocation.instance) continue;
+    add_text(entry, "migUUID", allocation.instance->uuid);
+    add_number(entry, "gpuInstanceID", allocation.instance->gpu_instance);
+    add_number(entry, "computeInstanceID", allocation.instance->compute_instance);
+  }
+  return json_object_to_json_string_ext(root.get(), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
 }  // namespace hami::schedulers

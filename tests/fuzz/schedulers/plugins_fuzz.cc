@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "runtime-shim/schedulers/dra.h"
 #include "runtime-shim/schedulers/plugins.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -12,6 +13,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto names = parse_cdi_names(value)) {
     const auto again = parse_cdi_names(encode_cdi_names(*names));
     if (!again || *again != *names) std::abort();
+    for (const CdiName& name : *names) {
+      const auto device = parse_dra_device(name);
+      if (!device || !*device) continue;
+      const auto same = parse_dra_device(encode_dra_device(**device));
+      if (!same || *same != *device) std::abort();
+    }
   }
   for (const bool split : {false, true}) {
     const KubeletDevice device = parse_kubelet_device(value, split);

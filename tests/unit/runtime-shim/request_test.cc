@@ -290,6 +290,7 @@ TEST(Request, EveryPossibleRequestHasANeedle) {
   EXPECT_TRUE(hit(R"({"process":{"env":["HAMI_RESOURCES=nvidia.com/gpu=1"]}})"));
   EXPECT_TRUE(hit(R"({"process":{"env":["NVIDIA_VISIBLE_DEVICES=all"]}})"));
   EXPECT_TRUE(hit(R"({"process":{"env":["CUDA_DEVICE_SM_LIMIT_0=3"]}})"));
+  EXPECT_TRUE(hit(R"({"mounts":[{"destination":"/usr/local/vgpu/claims/6f1c"}]})"));
   EXPECT_FALSE(hit(R"({"process":{"env":["PATH=/bin"],"args":["sh"]},"root":{"path":"rootfs"}})"));
 }
 

@@ -95,7 +95,7 @@ TEST(PodAllocations, FindsTheVendorByItsKeyNotByTheTypeWord) {
                        {"hami.io/Ascend910B3-devices-allocated", "u,Ascend910B3,16384,0:;"},
                        {"hami.io/kunlun-allocated", "n-kunlun-0,kunlun,98304,100:;"},
                        {"hami.io/MR-V100-devices-allocated", "x,MR-V100,16384,50:;"},
-                       {"hami.io/vgpu-devices-to-allocate", "broken,"},
+                       {"hami.io/amd-devices-to-allocate", "broken,"},
                        {"hami.io/newvendor-devices-allocated", "y,New,1,2:;"},
                        {"volcano.sh/vgpu-ids-new", "GPU-a,NVIDIA,3000,30:"}});
 
@@ -107,6 +107,56 @@ TEST(PodAllocations, FindsTheVendorByItsKeyNotByTheTypeWord) {
   EXPECT_EQ(got->at(3).vendor, "kunlunxin");
   EXPECT_EQ(got->at(4).vendor, "");
   EXPECT_EQ(got->at(5).scheduler, Scheduler::volcano);
+}
+
+TEST(PodAllocations, TheListThatAPluginWorksThroughCountsOnlyWithoutTheCompleteOne) {
+  const std::string left = ";GPU-b,NVIDIA,5000,0:;;";
+  const auto alone = pod_allocations({{"hami.io/vgpu-devices-to-allocate", left}});
+  ASSERT_TRUE(alone);
+  ASSERT_EQ(alone->size(), 1U);
+  EXPECT_TRUE(alone->front().worked_through);
+  EXPECT_EQ(alone->front().vendor, "nvidia");
+  EXPECT_EQ(alone->front().groups, decode_groups(";GPU-b,NVIDIA,5000,0:;").value());
+
+  const auto beside = pod_allocations({{"hami.io/vgpu-devices-to-allocate", left},
+                                       {"hami.io/vgpu-devices-allocated", "GPU-a,NVIDIA,3000,30:;"}});
+  ASSERT_EQ(beside->size(), 1U);
+  EXPECT_EQ(beside->front().key, "hami.io/vgpu-devices-allocated");
+  EXPECT_FALSE(beside->front().worked_through);
+  EXPECT_EQ(pod_allocations({{"volcano.sh/devices-to-allocate", left}})->front().scheduler,
+            Scheduler::volcano);
+  EXPECT_EQ(
+      pod_allocations({{"volcano.sh/devices-to-allocate", left}, {"volcano.sh/vgpu-ids-new", ""}})->size(),
+      1U);
+}
+
+TEST(PodAllocations, BirensPluginBlanksTheCompleteListItself) {
+  const auto got = pod_allocations({{"hami.io/Biren-devices-to-allocate", "card_2,Biren,0,0:;"},
+                                    {"hami.io/Biren-devices-allocated", ";"}});
+  ASSERT_EQ(got->size(), 2U);
+  EXPECT_TRUE(got->at(0).groups.empty());
+  EXPECT_EQ(got->at(1).groups, (std::vector<Group>{{{"card_2", "Biren", 0, 0}}}));
+  EXPECT_TRUE(got->at(1).worked_through);
+}
+
+TEST(PodAllocations, LeavesOutTheRecordsOfOtherVendorsThatOldSchedulersMixIn) {
+  const auto got = pod_allocations(
+      {{"hami.io/Ascend910B3-devices-allocated", "GPU-a,NVIDIA,3000,0:u,Ascend910B3,16384,0:;"},
+       {"hami.io/vgpu-devices-allocated", "GPU-a,NVIDIA,3000,0:u,Ascend910B3,16384,0:m,MLU,1,1:;"},
+       {"hami.io/amd-devices-allocated", "8eff,AMD Instinct MI300X VF,49152,76:GPU-a,NVIDIA,3000,0:;"}});
+  ASSERT_EQ(got->size(), 3U);
+  EXPECT_EQ(got->at(0).groups, (std::vector<Group>{{{"u", "Ascend910B3", 16384, 0}}}));
+  EXPECT_EQ(got->at(1).groups, (std::vector<Group>{{{"8eff", "AMD Instinct MI300X VF", 49152, 76}}}));
+  EXPECT_EQ(got->at(2).groups, (std::vector<Group>{{{"GPU-a", "NVIDIA", 3000, 0}}}));
+}
+
+TEST(PodAllocations, ReadsWhatItWrites) {
+  const std::map<std::string, std::string> annotations{
+      {"hami.io/vgpu-devices-allocated", "GPU-a,NVIDIA,3000,30:;;GPU-b,NVIDIA,5000,0:;"},
+      {"hami.io/kunlun-allocated", "n-kunlun-0,kunlun,98304,100:;"},
+      {"hami.io/xpu-devices-to-allocate", "x,XPU,24576,25:;"},
+      {"volcano.sh/vgpu-ids-new", "GPU-a,NVIDIA,3000,30:;;GPU-b,NVIDIA,5000,0:"}};
+  EXPECT_EQ(encode_allocations(pod_allocations(annotations).value()), annotations);
 }
 
 TEST(PodAllocations, ReadsTerminatorsAloneAsNothingAllocated) {

@@ -249,7 +249,8 @@ TEST(Vectors, NodesRegisterTheirDevicesAsTextOrJson) {
   check(
       {{"T95", R"([{"id":"GPU-a","count":10,"devmem":16384,"devcore":100,"type":"NVIDIA-T4"}])",
         "hami-core 0 0 ill"},
-       {"no id", R"([{"count":10}])", "ERROR entry 0 has no text id"}},
+       {"no id", R"([{"count":10}])", "ERROR entry 0 has no text id"},
+       {"empty id", R"([{"id":"","count":10}])", "ERROR entry 0 has an empty id"}},
       [](const std::string& input) { return parse_register_json(input); }, text);
   const std::vector<NodeDevice> devices{{"GPU-a", 10, 32768, 100, "NVIDIA-T4", 1, true, 3, "mig"}};
   EXPECT_EQ(parse_register(encode_register(devices)).value(), devices);
