@@ -35,7 +35,10 @@ Result<std::vector<std::uint32_t>> minors_of(const std::string& key, std::string
   std::vector<std::uint32_t> out;
   for (const auto item : text::split(list, ',')) {
     const auto minor = text::parse_u64(item);
-    if (!minor || *minor > 1023) return bad(key, list, "a list of card numbers");
+    if (!minor || *minor > 1023) {
+      const std::string place = text::cat({"part ", text::number(out.size()), " of ", text::quote(list, 60)});
+      return bad(key, item, text::cat({"a card's number, ", place}));
+    }
     out.push_back(static_cast<std::uint32_t>(*minor));
   }
   return out;
@@ -70,7 +73,9 @@ Result<std::vector<Group>> gpu_manager_groups(const std::map<std::string, std::s
     if (it->first.rfind(kIndex, 0) != 0) break;
     const std::string_view digits = std::string_view(it->first).substr(kIndex.size());
     const auto index = text::parse_u64(digits);
-    if (!index || *index > kMostContainers) return bad(it->first, digits, "the number of a container");
+    // "00" would be another key than the one its container is looked up by.
+    if (!index || *index > kMostContainers || text::number(*index) != digits)
+      return bad(it->first, digits, "the number of a container");
     HAMI_TRY(const auto share, parse_gpu_manager(annotations, static_cast<std::uint32_t>(*index)));
     const bool whole = share->is_whole_cards();
     const auto mib =

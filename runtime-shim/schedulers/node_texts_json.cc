@@ -22,6 +22,7 @@ Result<> read_number(const JsonReader& entry, const char* name, std::int32_t& in
 Result<NodeDevice> read_device(const JsonReader& entry) {
   NodeDevice device;
   HAMI_TRY(device.id, entry.text("id"));
+  if (device.id.empty()) return entry.error("has an empty id");
   HAMI_CHECK(read_number(entry, "count", device.count));
   HAMI_CHECK(read_number(entry, "devmem", device.memory));
   HAMI_CHECK(read_number(entry, "devcore", device.cores));
@@ -33,7 +34,8 @@ Result<NodeDevice> read_device(const JsonReader& entry) {
     HAMI_TRY(device.type, entry.text("type"));
   }
   if (entry.has("mode")) {
-    HAMI_TRY(device.mode, entry.text("mode"));
+    HAMI_TRY(const std::string mode, entry.text("mode"));
+    if (!mode.empty()) device.mode = mode;
   }
   device.healthy = entry.amount("health") == "true";
   return device;
@@ -44,7 +46,9 @@ void add_number(json_object* object, const char* name, std::int64_t value) {
 }
 
 void add_text(json_object* object, const char* name, const std::string& value) {
-  if (!value.empty()) json_object_object_add(object, name, json_object_new_string(value.c_str()));
+  if (!value.empty())
+    json_object_object_add(object, name,
+                           json_object_new_string_len(value.data(), static_cast<int>(value.size())));
 }
 
 json_object* to_object(const NodeDevice& device) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "oci-config/base/text.h"
+
 namespace hami::schedulers {
 namespace {
 
@@ -61,7 +63,8 @@ TEST(GpuManager, ContainersOfAPodAreGroupsByTheirIndex) {
       gpu_manager_groups({{"tencent.com/vcuda-core", "200"}, {"tencent.com/predicate-gpu-idx-0", "0,1"}})
           .value(),
       (std::vector<Group>{{{"0", "gpu", kAllMemory, 100}, {"1", "gpu", kAllMemory, 100}}}));
-  EXPECT_FALSE(gpu_manager_groups({{"tencent.com/predicate-gpu-idx-x", "0"}}));
+  for (const char* key : {"x", "", "00", "01", "-1", "10001"})
+    EXPECT_FALSE(gpu_manager_groups({{text::cat({"tencent.com/predicate-gpu-idx-", key}), "0"}})) << key;
   EXPECT_TRUE(gpu_manager_groups({{"tencent.com/vcuda-core", "30"}})->empty());
 }
 
