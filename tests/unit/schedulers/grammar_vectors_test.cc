@@ -145,6 +145,16 @@ TEST(GrammarVectors, PodsOfEveryShapeFromEveryReleaseOfHami) {
       allocated);
 }
 
+TEST(GrammarVectors, PartsOfADeviceAreRoundedUpToAPercent) {
+  const auto cores = [](const char* key, std::int32_t number) {
+    return amounts_of({"d", "", 1, number}, key)->cores.value;
+  };
+  EXPECT_EQ(cores("hami.io/mthreads-vgpu-devices-allocated", 1), 7U) << "of 16";
+  EXPECT_EQ(cores("hami.io/mthreads-vgpu-devices-allocated", 16), 100U);
+  EXPECT_EQ(cores("hami.io/mthreads-vgpu-devices-allocated", 32), 100U);
+  EXPECT_EQ(cores("hami.io/vgpu-devices-allocated", 1), 1U);
+}
+
 TEST(GrammarVectors, VolcanosGroupsAreJoined) {
   check({{"the second container has none",
           {{"volcano.sh/vgpu-ids-new", "GPU-7f,NVIDIA,2048,25:;"}},
