@@ -75,21 +75,27 @@ class ParallelPrograms : public ::testing::Test {
 };
 
 TEST_F(ParallelPrograms, ExactlyTheHundredStartThatHaveRoomAndTheOthersAreToldWhy) {
-  std::vector<int> pids;
-  for (int i = 0; i < kCreates; ++i) pids.push_back(start("c" + std::to_string(i)));
-  std::size_t started = 0;
-  for (int i = 0; i < kCreates; ++i) {
-    const int status = wait_for(pids[static_cast<std::size_t>(i)]);
-    started += status == 0 ? 1U : 0U;
-    if (status == 0) continue;
-    EXPECT_EQ(status, 1);
-    EXPECT_THAT(
-        read(node.dir / "bundles" / ("c" + std::to_string(i)) / "stderr"),
-        AllOf(HasSubstr("'nvidia.com/gpu' asks for 1 nvidia device with 1000MiB"), HasSubstr("device 0")));
+  for (int round = 0; round < repeats(); ++round) {
+    SCOPED_TRACE(round);
+    const auto id = [&](int i) { return "c" + std::to_string(round) + "-" + std::to_string(i); };
+    std::vector<int> pids;
+    for (int i = 0; i < kCreates; ++i) pids.push_back(start(id(i)));
+    std::size_t started = 0;
+    for (int i = 0; i < kCreates; ++i) {
+      const int status = wait_for(pids[static_cast<std::size_t>(i)]);
+      started += status == 0 ? 1U : 0U;
+      if (status == 0) continue;
+      EXPECT_EQ(status, 1);
+      EXPECT_THAT(
+          read(node.dir / "bundles" / id(i) / "stderr"),
+          AllOf(HasSubstr("'nvidia.com/gpu' asks for 1 nvidia device with 1000MiB"), HasSubstr("device 0")));
+    }
+    EXPECT_EQ(started, kRoom);
+    EXPECT_EQ(node.leases().size(), kRoom);
+    expect_full_cards();
+    for (const auto& entry : fs::directory_iterator(node.root)) fs::remove_all(entry.path());
+    fs::remove_all(node.state);
   }
-  EXPECT_EQ(started, kRoom);
-  EXPECT_EQ(node.leases().size(), kRoom);
-  expect_full_cards();
 }
 
 // Killed at any moment: what they held is found again by those that come after.
