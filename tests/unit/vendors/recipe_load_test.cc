@@ -140,6 +140,15 @@ TEST_F(RecipeLoad, RefusesAFileOrDirectoryOthersCanChange) {
   EXPECT_THAT(error(), HasSubstr("others than root can change it"));
 }
 
+TEST_F(RecipeLoad, RefusesAFileOfSomebodyElse) {
+  if (::geteuid() != 0) GTEST_SKIP() << "files cannot be given away here (needs root)";
+  write_card("card.yaml", "card");
+  ASSERT_TRUE(load());
+  ASSERT_EQ(::chown((dir_ + "/card.yaml").c_str(), 65534, 0), 0);
+  EXPECT_THAT(error(), HasSubstr("card.yaml"));
+  EXPECT_FALSE(load());
+}
+
 TEST_F(RecipeLoad, RefusesASymbolicLink) {
   write_card("card.txt", "card");
   std::filesystem::create_symlink("card.txt", dir_ + "/card.yaml");
