@@ -71,22 +71,40 @@ void run_patterns() {
   }
 }
 
+// One container with several threads or processes, beside one with a single thread.
+void run_busy_beside_one() {
+  struct Form {
+    unsigned threads;
+    unsigned processes;
+  };
+  for (const Form form : {Form{2, 1}, Form{4, 1}, Form{1, 2}, Form{1, 4}, Form{2, 2}}) {
+    for (const unsigned first : {10U, 30U, 50U, 70U, 90U}) {
+      for (const Nanoseconds kernel : {100 * kUs, kMs, 5 * kMs}) {
+        Scenario scenario;
+        scenario.card = kH100;
+        scenario.name = std::to_string(form.threads) + " threads x " + std::to_string(form.processes) +
+                        " processes beside one, " + name_of(kernel);
+        scenario.tenants = {{.percent = first,
+                             .processes = form.processes,
+                             .threads = form.threads,
+                             .pattern = {.kernels = {kernel}}},
+                            {.percent = 100 - first, .pattern = {.kernels = {kernel}}}};
+        print_both(scenario);
+      }
+    }
+  }
+}
+
 void run_pairs() {
   Scenario scenario;
   scenario.card = kH100;
   for (const unsigned first : {10U, 30U, 50U}) {
-    for (const Nanoseconds kernel : {kMs, 5 * kMs}) {
+    for (const Nanoseconds kernel : {100 * kUs, kMs, 5 * kMs}) {
       scenario.name = "two containers, " + name_of(kernel);
       scenario.tenants = {{.percent = first, .pattern = {.kernels = {kernel}}},
                           {.percent = 100 - first, .pattern = {.kernels = {kernel}}}};
       print_both(scenario);
     }
-  }
-  for (const Nanoseconds kernel : {100 * kUs, 5 * kMs}) {
-    scenario.name = "4 threads beside one, " + name_of(kernel);
-    scenario.tenants = {{.percent = 30, .threads = 4, .pattern = {.kernels = {kernel}}},
-                        {.percent = 70, .pattern = {.kernels = {kernel}}}};
-    print_both(scenario);
   }
   scenario.name = "30 % beside no limit, 1 ms";
   scenario.tenants = {{.percent = 30, .pattern = {.kernels = {kMs}}}, {.pattern = {.kernels = {kMs}}}};
@@ -106,6 +124,7 @@ int main(int argc, char**) {
   using namespace hami::bench;
   if (argc > 1) {
     run_pairs();
+    run_busy_beside_one();
     return 0;
   }
   for (const CardModel& card : kCards) {
@@ -116,5 +135,6 @@ int main(int argc, char**) {
   run_alone(kH100, kMs, true);
   run_patterns();
   run_pairs();
+  run_busy_beside_one();
   return 0;
 }

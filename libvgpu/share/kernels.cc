@@ -11,6 +11,9 @@ std::uint64_t averaged(std::uint64_t known, std::uint64_t sample, std::uint32_t 
   return known - known / weight + sample / weight;
 }
 
+constexpr std::uint64_t kTolerance =
+    8;  // a sample in quiet may be longer or shorter by one part in this many
+
 constexpr std::uint64_t kOne = 1024;  // of stretch_
 constexpr std::uint64_t kMostStretch = 32 * kOne;
 
@@ -56,13 +59,34 @@ std::int64_t Kernels::learn_stretched(Kernel& kernel, std::uint64_t elapsed_ns) 
   return 0;
 }
 
-std::int64_t Kernels::learn(Kernel& kernel, std::uint64_t card_ns, bool is_clean,
-                            std::uint64_t now) noexcept {
-  if (!is_clean) return learn_stretched(kernel, card_ns);
+// Whether a sample in quiet is left for the next one to confirm. If that one does, the shorter of them
+// counts.
+bool Kernels::is_doubtful(Kernel& kernel, std::uint64_t& card_ns) noexcept {
+  const std::uint64_t known = kernel.cost();
+  if (card_ns <= known + known / kTolerance) {
+    kernel.doubted.store(0, std::memory_order_relaxed);
+    return false;
+  }
+  const std::uint64_t doubted = kernel.doubted.exchange(card_ns, std::memory_order_relaxed);
+  if (doubted == 0) return true;
+  if (doubted < card_ns) card_ns = doubted;
+  return false;
+}
+
+std::int64_t Kernels::learn(Kernel& kernel, std::uint64_t card_ns, Seen seen, std::uint64_t now) noexcept {
+  if (seen == Seen::among_others) return learn_stretched(kernel, card_ns);
   const std::uint64_t before = kernel.cost();
   const bool is_first = kernel.clean_at.exchange(now, std::memory_order_relaxed) == 0;
-  const std::uint32_t samples = is_first ? 0 : kernel.samples.load(std::memory_order_relaxed);
+  std::uint32_t samples = is_first ? 0 : kernel.samples.load(std::memory_order_relaxed);
   const bool was_measured = kernel.is_measured();
+  if (seen == Seen::in_quiet && samples != 0) {
+    const bool is_shorter = card_ns + card_ns / kTolerance < before;
+    const bool is_left = is_doubtful(kernel, card_ns);
+    // Another sample is wanted soon.
+    if ((is_shorter || is_left) && samples > 1) samples = 1;
+    kernel.samples.store(samples, std::memory_order_relaxed);
+    if (is_left) return 0;
+  }
   if (samples < 1000) kernel.samples.store(samples + 1, std::memory_order_relaxed);
   std::uint64_t after = averaged(before, card_ns, samples);
   // Of the first two the shorter one: the neighbours may not have been as quiet as they said.
@@ -77,6 +101,7 @@ void Kernels::forget(std::uint64_t key) noexcept {
   kernel.samples.store(0, std::memory_order_relaxed);
   kernel.unsampled.store(0, std::memory_order_relaxed);
   kernel.clean_at.store(0, std::memory_order_relaxed);
+  kernel.doubted.store(0, std::memory_order_relaxed);
   const std::uint64_t mean = mean_ns_.load(std::memory_order_relaxed);
   kernel.cost_ns.store(mean != 0 ? mean : kFirstEstimate, std::memory_order_relaxed);
 }
@@ -88,6 +113,7 @@ void Kernels::clear() noexcept {
     kernel.samples.store(0, std::memory_order_relaxed);
     kernel.unsampled.store(0, std::memory_order_relaxed);
     kernel.clean_at.store(0, std::memory_order_relaxed);
+    kernel.doubted.store(0, std::memory_order_relaxed);
   }
 }
 

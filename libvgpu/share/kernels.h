@@ -16,6 +16,7 @@ struct Kernel {
   std::atomic<std::uint32_t> samples;    // 0: never measured
   std::atomic<std::uint32_t> unsampled;  // launches that were charged the first estimate
   std::atomic<std::uint64_t> clean_at;   // when it was last measured with the card to itself; 0: never
+  std::atomic<std::uint64_t> doubted;    // a sample that seemed too long, see Kernels::learn(); 0: none
 
   bool is_measured() const noexcept { return samples.load(std::memory_order_relaxed) != 0; }
   std::uint64_t cost() const noexcept { return cost_ns.load(std::memory_order_relaxed); }
@@ -36,6 +37,10 @@ inline std::uint64_t launch_key(const LaunchShape& shape) noexcept {
   return ((hash ^ hash >> 32U) * 0x9e3779b97f4a7c15ULL) | 1U;
 }
 
+// Who else had work on the card while a launch was measured: others; nobody, because they were asked for
+// quiet; nobody at all.
+enum class Seen : int { among_others, in_quiet, alone };
+
 class Kernels {
  public:
   // The entry of a launch when it is where it usually is; null otherwise. Then find() tells.
@@ -55,10 +60,13 @@ class Kernels {
   // A launch of `kernel` took `card_ns` from its begin to its end, at `now`. Returns by how much the launches
   // that were charged an estimate had been charged too little (or, when negative, too much).
   //
-  // `is_clean`: nobody else had work on the card. What was measured otherwise contains time of others: it
-  // says by how much they stretch the kernels whose cost is known, and that much less is what an unknown one
-  // costs.
-  std::int64_t learn(Kernel& kernel, std::uint64_t card_ns, bool is_clean, std::uint64_t now) noexcept;
+  // What was measured among others contains time of theirs: it says by how much they stretch the kernels
+  // whose cost is known, and that much less is what an unknown one costs.
+  //
+  // Quiet may be broken, by a launch that was already on its way: then a sample is too long, never too short,
+  // and samples in quiet are too rare to average that out. One that is much longer than the known cost counts
+  // only when the next one is too, and one that is much shorter counts at once.
+  std::int64_t learn(Kernel& kernel, std::uint64_t card_ns, Seen seen, std::uint64_t now) noexcept;
 
   // The handle may be used again for something else.
   void forget(std::uint64_t key) noexcept;
@@ -75,6 +83,7 @@ class Kernels {
   Kernel& find_slow(std::uint64_t key) noexcept;
 
   Kernel table_[kSlots] = {};
+  bool is_doubtful(Kernel& kernel, std::uint64_t& card_ns) noexcept;
   std::int64_t learn_stretched(Kernel& kernel, std::uint64_t elapsed_ns) noexcept;
   std::int64_t take_over(Kernel& kernel, std::uint64_t before, std::uint64_t after) noexcept;
 

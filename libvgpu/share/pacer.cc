@@ -31,9 +31,8 @@ std::uint64_t Pacer::take(Batch& batch, Kernel& kernel, std::uint64_t now, Share
   return now;
 }
 
-void Pacer::learn(Kernel& kernel, std::uint64_t now, std::uint64_t card_ns, bool is_clean,
-                  Share share) noexcept {
-  const std::int64_t owed = kernels_->learn(kernel, card_ns, is_clean, now);
+void Pacer::learn(Kernel& kernel, std::uint64_t now, std::uint64_t card_ns, Seen seen, Share share) noexcept {
+  const std::int64_t owed = kernels_->learn(kernel, card_ns, seen, now);
   if (owed != 0 && !share.is_whole()) budget_.settle(now, owed, share);
 }
 
@@ -46,6 +45,8 @@ void Pacer::measured(int slot, std::uint64_t now, const Span& span, Share share,
   const std::uint64_t due = samples_.launched_at(slot) + samples_.behind(slot) + span.elapsed;
   const bool is_known = samples_.behind(slot) <= 4 * cost && due < now;
   const bool is_clean = quiet_.was_clean(clean_until, is_known ? due : now, now);
+  const Seen alone = clean_until == UINT64_MAX ? Seen::alone : Seen::in_quiet;
+  const Seen seen = is_clean ? alone : Seen::among_others;
   if (clean_until != 0 && clean_until != UINT64_MAX) quiet_.release(now);
   const std::uint64_t part = own_part(span);
   std::uint64_t taken = span.elapsed;
@@ -55,7 +56,9 @@ void Pacer::measured(int slot, std::uint64_t now, const Span& span, Share share,
     // Launches that nobody measured may be in that part: a kernel that has become longer is learned in steps.
     taken = part < cost + cost / 4 ? part : cost + cost / 4;
   }
-  learn(samples_.kernel(slot), now, budget_.own_part(now, taken, pid), is_clean, share);
+  // In quiet the other processes of the container wait too.
+  const std::uint64_t card_ns = seen == Seen::in_quiet ? taken : budget_.own_part(now, taken, pid);
+  learn(samples_.kernel(slot), now, card_ns, seen, share);
 }
 
 // What was paid twice comes back. Among the work of others nobody knows how much that is.
@@ -74,7 +77,7 @@ std::uint64_t Pacer::hold_until(const Kernel& kernel, std::uint64_t now, Share s
   int given_up = -1;
   const std::uint64_t until = samples_.hold_until(kernel, now, depth(now), given_up);
   if (given_up >= 0 && !samples_.kernel(given_up).is_measured()) {
-    learn(samples_.kernel(given_up), now, now - samples_.launched_at(given_up), false, share);
+    learn(samples_.kernel(given_up), now, now - samples_.launched_at(given_up), Seen::among_others, share);
   }
   return until;
 }

@@ -66,7 +66,7 @@ class Pacer {
   Kernels& kernels() noexcept { return *kernels_; }
 
  private:
-  void learn(Kernel& kernel, std::uint64_t now, std::uint64_t card_ns, bool is_clean, Share share) noexcept;
+  void learn(Kernel& kernel, std::uint64_t now, std::uint64_t card_ns, Seen seen, Share share) noexcept;
   void settle_overlap(std::uint64_t now, std::uint64_t card_ns, bool is_clean, Share share) noexcept;
   std::uint64_t depth(std::uint64_t now) noexcept;
 

@@ -29,28 +29,36 @@ bool Quiet::wants(const Kernel& kernel, std::uint64_t now) const noexcept {
   return clean_at == 0 || now > clean_at + (is_new ? kFreshAtFirst : kFresh);
 }
 
-void Quiet::ask(const Kernel& kernel, std::uint64_t now, std::uint64_t queued) noexcept {
+bool Quiet::ask(const Kernel& kernel, std::uint64_t now, std::uint64_t queued) noexcept {
   const std::uint64_t clear = seat_.others->drained_at(now + kNotice);
   const std::uint64_t needed = clear + queued + 2 * kernel.cost() + kMillisecond;
   next_at_.store(now + kPause * kNotice, std::memory_order_relaxed);
-  if (needed > now + kLongestQuiet) return;
+  if (needed > now + kLongestQuiet) return false;
   // A sibling process may be asking.
   std::uint64_t until = seat_.board->quiet_until.load(std::memory_order_relaxed);
-  if (until > now || !seat_.board->quiet_until.compare_exchange_strong(until, 0)) return;
+  if (until > now || !seat_.board->quiet_until.compare_exchange_strong(until, 0)) return false;
   clear_at_.store(clear, std::memory_order_relaxed);
   seat_.board->quiet_from.store(now, std::memory_order_relaxed);
   seat_.board->quiet_until.store(needed, std::memory_order_release);
   asked_at_.store(now, std::memory_order_release);
+  return true;
+}
+
+// Until when a sibling of this launch, in this process or another one, has asked for quiet; 0: none has.
+std::uint64_t Quiet::quiet_of_own(std::uint64_t now) const noexcept {
+  const std::uint64_t until = seat_.board->quiet_until.load(std::memory_order_acquire);
+  return until > now && until <= now + kLongestQuiet ? until : 0;
 }
 
 std::uint64_t Quiet::wait(const Kernel& kernel, std::uint64_t now, std::uint64_t queued, bool is_whole,
-                          std::uint64_t& clean_until) noexcept {
+                          bool& asks, std::uint64_t& clean_until) noexcept {
   clean_until = UINT64_MAX;
   if (seat_.others == nullptr || !seat_.others->is_known()) return 0;
   if (seat_.board != nullptr) {
     const std::uint64_t own = asked_at_.load(std::memory_order_acquire);
     const std::uint64_t quiet = seat_.others->quiet_for_others(now, own, seat_.id, seat_.priority);
     if (quiet > now) {
+      asks = false;
       release(now);
       return earlier(quiet, now + kLook);
     }
@@ -64,11 +72,13 @@ std::uint64_t Quiet::wait(const Kernel& kernel, std::uint64_t now, std::uint64_t
   }
   const bool is_first = neighbours == Neighbours::lesser;
   if (is_first && is_whole) return 0;
-  if (asked_at_.load(std::memory_order_acquire) == 0) {
-    if (!wants(kernel, now)) return 0;
-    ask(kernel, now, queued);
+  if (seat_.board == nullptr) return 0;
+  if (!asks) {
+    const std::uint64_t sibling = is_first ? 0 : quiet_of_own(now);
+    if (sibling != 0) return earlier(sibling, now + kPoll);
+    asks = wants(kernel, now) && ask(kernel, now, queued);
   }
-  if (asked_at_.load(std::memory_order_acquire) == 0) return 0;
+  if (!asks) return 0;
   const std::uint64_t until = seat_.board->quiet_until.load(std::memory_order_relaxed);
   const std::uint64_t clear = clear_at_.load(std::memory_order_relaxed);
   if (now >= until) {

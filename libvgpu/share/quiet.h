@@ -31,7 +31,10 @@ class Quiet {
   // when to look again. Who is more important than all others waits for none of them. `is_whole`: nothing
   // depends on what it costs, the card is this container's. `clean_until` becomes the time until which nobody
   // else works on the card, UINT64_MAX where nobody else is, 0 where that is not known.
-  std::uint64_t wait(const Kernel& kernel, std::uint64_t now, std::uint64_t queued, bool is_whole,
+  //
+  // Quiet is for one launch: other threads and processes of the container wait as the neighbours do, or the
+  // launch would be measured with their work in it. `asks` is the launch's own, false at first.
+  std::uint64_t wait(const Kernel& kernel, std::uint64_t now, std::uint64_t queued, bool is_whole, bool& asks,
                      std::uint64_t& clean_until) noexcept;
 
   // The measurement that was asked for is made, or will not be.
@@ -56,7 +59,8 @@ class Quiet {
 
  private:
   bool wants(const Kernel& kernel, std::uint64_t now) const noexcept;
-  void ask(const Kernel& kernel, std::uint64_t now, std::uint64_t queued) noexcept;
+  bool ask(const Kernel& kernel, std::uint64_t now, std::uint64_t queued) noexcept;
+  std::uint64_t quiet_of_own(std::uint64_t now) const noexcept;
 
   Seat seat_;
   std::atomic<std::uint64_t> asked_at_{0};  // 0: this process does not ask

@@ -34,8 +34,8 @@ std::uint64_t Turn::step(std::uint64_t now, Share share) noexcept {
   share_ = share;
   if (start_ > now) return earlier(start_, now + kLook);
   if (holds_) {
-    const std::uint64_t again =
-        pacer_->quiet().wait(*kernel_, now, pacer_->samples().queued(), share.is_whole(), clean_until_);
+    const std::uint64_t again = pacer_->quiet().wait(*kernel_, now, pacer_->samples().queued(),
+                                                     share.is_whole(), asks_, clean_until_);
     if (again > now) return again;
   } else if (pacer_->quiet().who(now) <= Neighbours::none) {
     clean_until_ = UINT64_MAX;

@@ -27,6 +27,7 @@ class Turn {
   Kernel* kernel_;
   bool holds_;
   bool is_paid_ = false;
+  bool asks_ = false;  // for quiet, see Quiet::wait()
   Share share_;
   std::uint64_t began_ = 0;
   std::uint64_t start_ = 0;

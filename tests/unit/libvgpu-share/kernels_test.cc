@@ -22,7 +22,7 @@ TEST_F(KernelsTest, TheFirstSampleIsTheCostAndSettlesEveryEstimate) {
   Kernel& one = kernel(0);
   EXPECT_EQ(one.cost(), kFirstEstimate);
   one.unsampled = 3;
-  EXPECT_EQ(kernels_->learn(one, kFirstEstimate + 100, true, kNow), 300);
+  EXPECT_EQ(kernels_->learn(one, kFirstEstimate + 100, Seen::alone, kNow), 300);
   EXPECT_EQ(one.cost(), kFirstEstimate + 100);
   EXPECT_TRUE(one.is_measured());
 }
@@ -34,26 +34,47 @@ TEST_F(KernelsTest, ShapesOfOneFunctionCostTheirOwn) {
 }
 
 TEST_F(KernelsTest, ANewKernelIsEstimatedAsTheOthersWereMeasured) {
-  for (int i = 0; i < 20; ++i) kernels_->learn(kernel(i), kMillisecond, true, kNow);
+  for (int i = 0; i < 20; ++i) kernels_->learn(kernel(i), kMillisecond, Seen::alone, kNow);
   EXPECT_NEAR(static_cast<double>(kernel(100).cost()), kMillisecond, kMillisecond / 50);
 }
 
 TEST_F(KernelsTest, OneOutlierMovesALearnedCostLittle) {
   Kernel& one = kernel(0);
-  for (int i = 0; i < 20; ++i) kernels_->learn(one, kMillisecond, true, kNow);
-  kernels_->learn(one, kSecond, true, kNow);
+  for (int i = 0; i < 20; ++i) kernels_->learn(one, kMillisecond, Seen::alone, kNow);
+  kernels_->learn(one, kSecond, Seen::alone, kNow);
   EXPECT_LT(one.cost(), 3 * kMillisecond / 2);
+}
+
+TEST_F(KernelsTest, ASampleOfBrokenQuietNeedsASecondOne) {
+  Kernel& one = kernel(0);
+  kernels_->learn(one, kMillisecond, Seen::in_quiet, kNow);
+  kernels_->learn(one, kMillisecond, Seen::in_quiet, kNow);
+  EXPECT_EQ(kernels_->learn(one, 9 * kMillisecond, Seen::in_quiet, kNow), 0);
+  EXPECT_EQ(one.cost(), kMillisecond);
+  kernels_->learn(one, kMillisecond, Seen::in_quiet, kNow);
+  kernels_->learn(one, 9 * kMillisecond, Seen::in_quiet, kNow);
+  EXPECT_EQ(one.cost(), kMillisecond) << "a good one lies between";
+  for (int i = 0; i < 20; ++i) kernels_->learn(one, 3 * kMillisecond, Seen::in_quiet, kNow);
+  EXPECT_NEAR(static_cast<double>(one.cost()), 3.0 * kMillisecond, 0.2 * kMillisecond)
+      << "it has become longer";
+}
+
+TEST_F(KernelsTest, AShorterSampleInQuietCountsAtOnce) {
+  Kernel& one = kernel(0);
+  for (int i = 0; i < 8; ++i) kernels_->learn(one, 3 * kMillisecond, Seen::in_quiet, kNow);
+  kernels_->learn(one, kMillisecond, Seen::in_quiet, kNow);
+  EXPECT_EQ(one.cost(), kMillisecond);
 }
 
 TEST_F(KernelsTest, FollowsAKernelThatBecomesSlower) {
   Kernel& one = kernel(0);
-  for (int i = 0; i < 20; ++i) kernels_->learn(one, kMillisecond, true, kNow);
-  for (int i = 0; i < 40; ++i) kernels_->learn(one, 3 * kMillisecond, true, kNow);
+  for (int i = 0; i < 20; ++i) kernels_->learn(one, kMillisecond, Seen::alone, kNow);
+  for (int i = 0; i < 40; ++i) kernels_->learn(one, 3 * kMillisecond, Seen::alone, kNow);
   EXPECT_NEAR(static_cast<double>(one.cost()), 3.0 * kMillisecond, 0.05 * kMillisecond);
 }
 
 TEST_F(KernelsTest, AForgottenKernelIsUnmeasured) {
-  kernels_->learn(kernel(0), kMillisecond, true, kNow);
+  kernels_->learn(kernel(0), kMillisecond, Seen::alone, kNow);
   kernels_->forget(launch_key({.function = &functions_[0]}));
   EXPECT_FALSE(kernel(0).is_measured());
 }

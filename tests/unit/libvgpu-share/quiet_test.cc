@@ -17,7 +17,7 @@ class QuietTest : public testing::Test {
     tell();
   }
   void tell() { others_.update(&neighbour_, 1); }
-  std::uint64_t wait(std::uint64_t now) { return quiet_.wait(kernel_, now, 0, false, clean_until_); }
+  std::uint64_t wait(std::uint64_t now) { return quiet_.wait(kernel_, now, 0, false, asks_, clean_until_); }
   void outrank_the_neighbour() {
     neighbour_.priority = 2;
     tell();
@@ -35,6 +35,7 @@ class QuietTest : public testing::Test {
   Neighbour neighbour_ = {1, 1, 0, 0, 0};
   Kernel kernel_ = {};
   Quiet quiet_;
+  bool asks_ = false;
   std::uint64_t clean_until_ = 0;
 };
 
@@ -85,8 +86,33 @@ TEST_F(QuietTest, AnotherRequestThatCameFirstGoesFirst) {
 TEST_F(QuietTest, RequestsFollowEachOtherWithAPause) {
   const std::uint64_t start = get_quiet();
   quiet_.release(start);
+  asks_ = false;  // another launch
   EXPECT_EQ(wait(start + kMillisecond), 0U);
   EXPECT_EQ(board_.quiet_until, 0U);
+}
+
+TEST_F(QuietTest, QuietIsForOneLaunchOfTheContainer) {
+  const std::uint64_t start = get_quiet();
+  bool asks = false;
+  std::uint64_t clean_until = 0;
+  EXPECT_GT(quiet_.wait(kernel_, start, 0, false, asks, clean_until), start) << "another thread";
+  Quiet sibling;
+  sibling.attach({&others_, &board_, 7, 1});
+  EXPECT_GT(sibling.wait(kernel_, start, 0, false, asks, clean_until), start) << "another process";
+  quiet_.release(start + kMillisecond);
+  EXPECT_EQ(quiet_.wait(kernel_, start + kMillisecond, 0, false, asks, clean_until), 0U);
+}
+
+TEST_F(QuietTest, TheQuietOfAKilledProcessEnds) {
+  get_quiet();
+  const std::uint64_t until = board_.quiet_until;
+  bool asks = false;
+  std::uint64_t clean_until = 0;
+  Quiet sibling;
+  sibling.attach({&others_, &board_, 7, 1});
+  sibling.wait(kernel_, until, 0, false, asks, clean_until);
+  EXPECT_TRUE(asks);
+  EXPECT_EQ(board_.quiet_from, until);
 }
 
 TEST_F(QuietTest, TheMostImportantTaskWaitsForNobody) {
@@ -109,7 +135,7 @@ TEST_F(QuietTest, TheMostImportantTaskMeasuresWhenTheOthersHaveEndedAnyway) {
 
 TEST_F(QuietTest, TheMostImportantTaskWithoutALimitAsksForNothing) {
   outrank_the_neighbour();
-  EXPECT_EQ(quiet_.wait(kernel_, kNow, 0, true, clean_until_), 0U);
+  EXPECT_EQ(quiet_.wait(kernel_, kNow, 0, true, asks_, clean_until_), 0U);
   EXPECT_EQ(board_.quiet_until, 0U);
 }
 

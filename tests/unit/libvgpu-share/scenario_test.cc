@@ -72,6 +72,19 @@ TEST(Container, ItsOverlappingStreamsPayForTheTimeTheyUseTheCardTogether) {
   }
 }
 
+TEST(Container, SeveralThreadsBesideANeighbourGetTheirShare) {
+  for (const unsigned threads : {2U, 4U}) {
+    for (const unsigned percent : {50U, 70U}) {
+      Scenario scenario;
+      scenario.tenants = {{.percent = percent, .threads = threads, .pattern = {.kernels = {kMs}}},
+                          {.percent = 100 - percent, .pattern = {.kernels = {kMs}}}};
+      const Result result = run(scenario, Method::ours);
+      EXPECT_NEAR(result.tenants[0].share, percent, 2) << threads << " threads";
+      EXPECT_NEAR(result.tenants[1].share, 100 - percent, 2) << threads << " threads";
+    }
+  }
+}
+
 TEST(Container, MixedKernelsAndBurstsStayWithinTheLimit) {
   Scenario scenario;
   scenario.tenants = {
