@@ -52,15 +52,17 @@ struct Ownership {
   bool keep_owner;
 };
 
-Result<> write_in_place_of(const std::string& path, std::string_view content, const Ownership& owner) {
+Result<> write_in_place_of(const std::string& path, std::string_view content, const Ownership& owner,
+                           std::string_view temporary_name = {}) {
   const std::string dir_path = dir_name(path);
   const std::string base(base_name(path));
   const UniqueFd dir(::open(dir_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!dir) return fail_errno("open directory", dir_path);
 
   // The process id keeps two writers apart; a leftover of a killed one with our id is taken over.
-  TemporaryFile temporary(
-      dir.get(), text::cat({".", base, ".tmp-", text::number(static_cast<std::uint64_t>(::getpid()))}));
+  const std::string own_name =
+      text::cat({".", base, ".tmp-", text::number(static_cast<std::uint64_t>(::getpid()))});
+  TemporaryFile temporary(dir.get(), temporary_name.empty() ? own_name : std::string(temporary_name));
   ::unlinkat(dir.get(), temporary.name().c_str(), 0);
   UniqueFd out(::openat(dir.get(), temporary.name().c_str(),
                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -175,8 +177,9 @@ Result<> replace(const std::string& path, std::string_view content) {
   return write_in_place_of(path, content, {info.st_mode, info.st_uid, info.st_gid, true});
 }
 
-Result<> write_atomic(const std::string& path, std::string_view content, mode_t mode) {
-  return write_in_place_of(path, content, {mode, 0, 0, false});
+Result<> write_atomic(const std::string& path, std::string_view content, mode_t mode,
+                      std::string_view temporary) {
+  return write_in_place_of(path, content, {mode, 0, 0, false}, temporary);
 }
 
 Result<> make_dirs(const std::string& path, mode_t mode) {

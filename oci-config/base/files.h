@@ -40,8 +40,11 @@ enum class Trust {
 // temporary gone.
 [[nodiscard]] Result<> replace(const std::string& path, std::string_view content);
 
-// Like replace, for a file that may not exist yet; new files get `mode`.
-[[nodiscard]] Result<> write_atomic(const std::string& path, std::string_view content, mode_t mode);
+// Like replace, for a file that may not exist yet; new files get `mode`. `temporary` is the temporary file's
+// name: where a lock lets in one writer at a time, a fixed one, so that what a killed writer leaves is taken
+// over by the next one. Empty: a name of this process' own.
+[[nodiscard]] Result<> write_atomic(const std::string& path, std::string_view content, mode_t mode,
+                                    std::string_view temporary = {});
 
 // Creates a directory and its parents with `mode`; existing ones are fine.
 [[nodiscard]] Result<> make_dirs(const std::string& path, mode_t mode);

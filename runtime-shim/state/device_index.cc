@@ -24,6 +24,7 @@ namespace {
 constexpr const char* kComplete = "/.complete";
 // Vendor and device in two lines.
 constexpr const char* kName = "/.name";
+constexpr const char* kTemporaryName = ".name.new";
 constexpr std::size_t kMaxNameBytes = 4096;
 
 struct CloseDir {
@@ -50,7 +51,7 @@ Result<> make_directory(const std::string& directory, const DeviceName& device) 
   const std::string name = directory + kName;
   if (is_there(name)) return {};
   HAMI_CHECK(files::make_dirs(directory, 0700));
-  return files::write_atomic(name, text::cat({device.vendor, "\n", device.device}), 0600);
+  return files::write_atomic(name, text::cat({device.vendor, "\n", device.device}), 0600, kTemporaryName);
 }
 
 // By the system call that hami-hook is left with when it releases a lease.

@@ -22,6 +22,8 @@ namespace hami::state {
 namespace {
 
 constexpr std::string_view kSuffix = ".json";
+// The lock lets in one writer: what one leaves that is killed is the next one's to write over.
+constexpr const char* kTemporaryName = ".lease.new";
 
 struct CloseDir {
   void operator()(DIR* dir) const noexcept { ::closedir(dir); }
@@ -199,7 +201,8 @@ Result<> Ledger::commit(const Lease& lease) {
     index().remove(lease);
     return listed;
   }
-  if (auto written = files::write_atomic(path_of(lease.key), to_json(lease), 0600); !written) {
+  if (auto written = files::write_atomic(path_of(lease.key), to_json(lease), 0600, kTemporaryName);
+      !written) {
     if (!is_there(path_of(lease.key))) index().remove(lease);
     return written;
   }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -182,6 +183,40 @@ TEST_F(LedgerTest, RemovesWhatAKilledWriterLeft) {
 
   EXPECT_FALSE(fs::exists(dir_ / "ledger/.a.json.tmp-1"));
   EXPECT_FALSE(fs::exists(dir_ / "containers/orphan"));
+}
+
+// Killed in the middle of writing, over and over: creates that load only their own devices tidy up too.
+TEST_F(LedgerTest, KilledWritersDoNotPileUp) {
+  ASSERT_TRUE(open().commit(living("a")));
+  const auto is_temporary = [](const fs::directory_entry& entry) {
+    const std::string name = entry.path().filename();
+    return entry.is_regular_file() && name.front() == '.' && name != ".complete" && name != ".name";
+  };
+  const auto temporaries = [&] {
+    const fs::recursive_directory_iterator all(dir_ / "ledger");
+    return std::count_if(begin(all), end(all), is_temporary);
+  };
+  for (int i = 0; i < 200; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (int k = 0;; ++k) {
+        Lease lease = living(text::cat({"w", text::number(static_cast<std::uint64_t>(k % 3))}));
+        lease.holdings.front().device = text::cat({"GPU-", text::number(static_cast<std::uint64_t>(i % 3))});
+        auto ledger = Ledger::open_for(dir_, devices_of(lease), lease.key);
+        if (ledger) (void)ledger->commit(lease);
+      }
+    }
+    ::usleep(static_cast<useconds_t>(300 + 37 * (i % 50)));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    ASSERT_LE(temporaries(), 4) << "one lease, and the names of three devices, at most";
+  }
+  for (const char* device : {"GPU-0", "GPU-1", "GPU-2"}) {
+    Lease last = living(device);
+    last.holdings.front().device = device;
+    ASSERT_TRUE(Ledger::open_for(dir_, devices_of(last), last.key)->commit(last));
+  }
+  EXPECT_EQ(temporaries(), 0);
 }
 
 TEST_F(LedgerTest, EndsTheLeasesOfDeadContainersOnly) {
