@@ -165,6 +165,9 @@ bool is_pci_function(const PciFilter& wanted, const std::string& directory, Text
   if (!wanted.devices.empty() &&
       std::find(wanted.devices.begin(), wanted.devices.end(), value("device")) == wanted.devices.end())
     return false;
+  if (!wanted.attribute.empty() && std::find(wanted.values.begin(), wanted.values.end(),
+                                             value(wanted.attribute.c_str())) == wanted.values.end())
+    return false;
   return wanted.drivers.empty() || std::find(wanted.drivers.begin(), wanted.drivers.end(),
                                              link_name(directory + "/driver")) != wanted.drivers.end();
 }

@@ -72,6 +72,8 @@ struct PciFilter {
   std::vector<std::string> classes;
   std::vector<std::string> devices;
   std::vector<std::string> drivers;  // name of the kernel driver that serves the function
+  std::string attribute;  // a file of the function in sysfs, whose text is one of `values`; empty: any
+  std::vector<std::string> values;
   friend bool operator==(const PciFilter&, const PciFilter&) = default;
 };
 

@@ -21,7 +21,7 @@ namespace hami::vendors {
 namespace {
 
 // Changes with every change of a type below.
-constexpr std::string_view kFormat = "hami recipes 10\n";
+constexpr std::string_view kFormat = "hami recipes 11\n";
 constexpr std::size_t kMaxCacheBytes = 16U << 20U;
 constexpr std::uint32_t kMaxItems = 100'000;
 // A file changed twice within the clock's tick keeps its stamp, so what is this fresh is not kept. Seconds.
@@ -182,7 +182,7 @@ void members(A& a, Variable& v) {
 }
 template <typename A>
 void members(A& a, PciFilter& v) {
-  a(v.vendor, v.classes, v.devices, v.drivers);
+  a(v.vendor, v.classes, v.devices, v.drivers, v.attribute, v.values);
 }
 template <typename A>
 void members(A& a, Predicate& v) {

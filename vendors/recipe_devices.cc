@@ -26,7 +26,13 @@ void Decoder::pci_filter(const yaml::Node& node, PciFilter& out) {
   object(node, {{"vendor", [&](const auto& v) { word(v, out.vendor); }, required},
                 {"class", [&](const auto& v) { words(v, out.classes); }},
                 {"device", [&](const auto& v) { words(v, out.devices); }},
-                {"driver", [&](const auto& v) { words(v, out.drivers); }}});
+                {"driver", [&](const auto& v) { words(v, out.drivers); }},
+                {"attribute", [&](const auto& v) { word(v, out.attribute); }},
+                {"values", [&](const auto& v) { words(v, out.values); }}});
+  if (error_) return;
+  if (out.attribute.find('/') != std::string::npos || out.attribute.starts_with('.'))
+    refuse(node.at, text::cat({text::quote(out.attribute, 60), " is not the name of a file"}));
+  if (out.attribute.empty() != out.values.empty()) refuse(node.at, "attribute and values belong together");
 }
 
 void Decoder::predicate(const yaml::Node& node, Predicate& out) {

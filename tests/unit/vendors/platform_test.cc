@@ -45,12 +45,15 @@ TEST_F(Platform, ATegraBoardHasItsOwnRecipeUnlessItHasACardToo) {
   EXPECT_THAT(nvidia_recipes(), testing::ElementsAre("nvidia"));
 }
 
-TEST_F(Platform, CardsThatCanBeDividedHaveTheirOwnRecipe) {
+TEST_F(Platform, CardsThatAreDividedHaveTheirOwnRecipe) {
   node_.write("dev/kfd", "");
   node_.write("sys/bus/pci/devices/0000:05:00.0/vendor", "0x1002");
   node_.link("sys/bus/pci/devices/0000:05:00.0/driver", "../../../bus/pci/drivers/amdgpu");
   EXPECT_THAT(recipes_of("amd.com"), testing::ElementsAre("amd"));
-  node_.write("sys/devices/platform/amdgpu_xcp_0/uevent", "");
+  node_.write("sys/devices/platform/amdgpu_xcp_0/uevent", "");  // a card that could be has it too
+  node_.write("sys/bus/pci/devices/0000:05:00.0/current_compute_partition", "SPX\n");
+  EXPECT_THAT(recipes_of("amd.com"), testing::ElementsAre("amd"));
+  node_.write("sys/bus/pci/devices/0000:05:00.0/current_compute_partition", "CPX\n");
   EXPECT_THAT(recipes_of("amd.com"), testing::ElementsAre("amd-xcp"));
 }
 
