@@ -337,6 +337,14 @@ TEST_F(LedgerTest, AWriterThatDiedBeforeItsLeaseHoldsNothing) {
   EXPECT_THAT(index.keys_on({{"nvidia", "GPU-1"}}), IsEmpty());
 }
 
+TEST_F(LedgerTest, WhatIsListedWithoutALeaseIsUnlistedWhenEverythingIsLoaded) {
+  ASSERT_TRUE(open().commit(on(living("a"), "GPU-1")));
+  DeviceIndex index(dir_ / "ledger/devices");
+  ASSERT_TRUE(index.add(on(living("gone"), "GPU-1")));
+  { EXPECT_THAT(open().findings(), IsEmpty()); }
+  EXPECT_THAT(index.keys_on({{"nvidia", "GPU-1"}}), ElementsAre("a"));
+}
+
 TEST_F(LedgerTest, ALeaseThatIsNotListedIsFoundAndListedAgain) {
   ASSERT_TRUE(open().commit(on(living("a"), "GPU-1")));
   DeviceIndex(dir_ / "ledger/devices").remove(on(living("a"), "GPU-1"));
@@ -385,6 +393,8 @@ TEST_F(LedgerTest, LeavesNothingBehindOnAFullDisk) {
     EXPECT_GT(kept, 0);
     EXPECT_LT(kept, 1000);
     EXPECT_EQ(ledger.leases().size(), static_cast<std::size_t>(kept));
+    EXPECT_THAT(DeviceIndex(dir_ / "ledger/devices").keys_on({{"nvidia", "GPU-1"}}),
+                SizeIs(static_cast<std::size_t>(kept)));
   }
   const auto reopened = open();
   EXPECT_THAT(reopened.findings(), IsEmpty());

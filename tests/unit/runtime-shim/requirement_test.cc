@@ -107,6 +107,37 @@ TEST(Requirement, IsCheckedBeforeTheContainerStarts) {
   EXPECT_FALSE(checked({{"NVIDIA_REQUIRE_CUDA", "cuda>=12.4"}, {"NVIDIA_REQUIRE_OTHER", "driver>=560"}}));
 }
 
+TEST(Requirement, OfAVariableThatStandsThereTwiceTheLastCounts) {
+  EXPECT_TRUE(checked({{"NVIDIA_REQUIRE_CUDA", "cuda>=99"}, {"NVIDIA_REQUIRE_CUDA", "cuda>=12.4"}}));
+  EXPECT_FALSE(checked({{"NVIDIA_REQUIRE_CUDA", "cuda>=12.4"}, {"NVIDIA_REQUIRE_CUDA", "cuda>=99"}}));
+}
+
+TEST(Requirement, EveryGrantedDeviceMustMeetIt) {
+  VendorNode node{recipe(), inventory(2)};
+  node.recipe.metadata.vendor = "nvidia.com";
+  node.inventory.devices[1].model = "Tesla V100-SXM2-16GB";
+  const auto on = [&](std::vector<std::size_t> devices) {
+    VendorAllocation allocation{"nvidia", {}};
+    for (const std::size_t device : devices) {
+      Grant grant;
+      grant.device = device;
+      allocation.grants.push_back(grant);
+    }
+    return check_requirements(with_env({{"NVIDIA_REQUIRE_BRAND", "brand=nvidia"}}), allocation, node);
+  };
+  EXPECT_TRUE(on({0}));
+  EXPECT_FALSE(on({1}));
+  EXPECT_FALSE(on({0, 1}));
+  EXPECT_TRUE(on({})) << "no device has a brand yet";
+}
+
+TEST(Requirement, WithoutADeviceTheDriverStillMustMeetIt) {
+  VendorNode node{recipe(), inventory(1)};
+  node.recipe.metadata.vendor = "nvidia.com";
+  node.inventory.vars["driver.version"] = "550.90.07";
+  EXPECT_FALSE(check_requirements(with_env({{"NVIDIA_REQUIRE_CUDA", "cuda>=99"}}), {"nvidia", {}}, node));
+}
+
 TEST(Requirement, CanBeSwitchedOff) {
   EXPECT_TRUE(checked({{"NVIDIA_REQUIRE_CUDA", "cuda>=99"}, {"NVIDIA_DISABLE_REQUIRE", "true"}}));
   EXPECT_TRUE(checked({{"NVIDIA_REQUIRE_CUDA", "cuda>=99"}, {"NVIDIA_DISABLE_REQUIRE", "1"}}));

@@ -62,6 +62,13 @@ TEST_F(Topology, DistancesAreLinksThenSwitchesThenBridgesThenNodes) {
   cards()[1].pci_path.clear();
   EXPECT_LT(apart(0, 2), apart(0, 1)) << "only the NUMA node is known";
   EXPECT_LT(apart(0, 1), apart(0, 4));
+  for (std::size_t i : {0U, 4U}) {
+    cards()[i].pci_path.clear();
+    cards()[i].numa_node = -1;
+  }
+  cards()[1].numa_node = 0;
+  cards()[5].pci_path.clear();
+  EXPECT_EQ(apart(0, 4), apart(1, 5)) << "two nodes that are not known are not one";
 }
 
 TEST_F(Topology, CardsUnderOneSwitchAreGivenTogether) {

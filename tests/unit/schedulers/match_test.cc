@@ -66,6 +66,30 @@ TEST(MatchGroup, ComparesTheCardOfAMigSlice) {
   EXPECT_EQ(match_group({one("GPU-a[1-0]", 10240, 0)}, evidence({"GPU-a"}, {}), {}).kind, Match::Kind::group);
 }
 
+TEST(MatchGroup, TellsGroupsApartByTheirCoresAlone) {
+  const std::vector<Group> groups{one("GPU-a", 3000, 30), one("GPU-a", 3000, 60)};
+
+  const Match got = match_group(groups, evidence({"GPU-a"}, {3000}, 60), {});
+
+  EXPECT_EQ(got.kind, Match::Kind::group);
+  EXPECT_EQ(got.group, 1U);
+  EXPECT_FALSE(got.amounts_differ);
+}
+
+TEST(MatchGroup, EveryDeviceThatIsShownMustBeRecorded) {
+  const std::vector<Group> groups{{{"GPU-a", "NVIDIA", 3000, 0}, {"GPU-a", "NVIDIA", 3000, 0}}};
+
+  const Match got = match_group(groups, evidence({"GPU-a", "GPU-b"}, {3000, 3000}), {});
+
+  EXPECT_TRUE(got.identities_differ) << "GPU-b is in no record";
+}
+
+TEST(MatchGroup, DoesNotChooseBetweenGroupsOfItsDevicesWhenNoneHasItsAmounts) {
+  const std::vector<Group> groups{one("GPU-a", 3000, 0), one("GPU-a", 5000, 0)};
+
+  EXPECT_EQ(match_group(groups, evidence({"GPU-a"}, {4000}), {}).kind, Match::Kind::contradiction);
+}
+
 TEST(MatchGroup, IgnoresAnAnnotationThatDoesNotFit) {
   const Match got = match_group({one("GPU-a", 3000, 0)}, evidence({"GPU-a", "GPU-b"}, {3000, 3000}), {});
 
