@@ -45,6 +45,14 @@ install_packages() {
   rm -f "$log"
 }
 
+# install_known_packages NAME...: those of them that this release has; what needs one that it lacks says so itself.
+install_known_packages() {
+  local name
+  for name in "$@"; do
+    ! apt-cache show "$name" >/dev/null 2>&1 || install_packages "$name"
+  done
+}
+
 is_mounted() {
   awk -v path="$1" '$5 == path { found = 1 } END { exit !found }' /proc/self/mountinfo 2>/dev/null
 }

@@ -6,10 +6,11 @@ load lib/bundle
 load lib/node
 load lib/direct
 
-# Debian 12 has no CRIU, a low-level runtime may be built without it, and crun restores nothing on cgroup v1.
+# A CRIU older than the kernel may not know it (Debian 12's on Linux 6.18), a low-level runtime may be built without it,
+# and crun restores nothing on cgroup v1.
 need_checkpoints() {
-  [ -n "$(command -v criu)" ] || skip "there is no criu here; Debian 12 has none"
-  criu check >/dev/null 2>&1 || skip "this kernel lacks what criu needs"
+  [ -n "$(command -v criu)" ] || skip "this release has no criu"
+  criu check >/dev/null 2>&1 || skip "criu and this kernel do not fit: $(criu check 2>&1 | head -n 1)"
   [ "$HAMI_LOW_LEVEL" = runc ] && return
   crun --version | grep -q CRIU || skip "this crun is built without CRIU"
   ldconfig -p | grep -q libcriu || skip "crun's library of CRIU is not installed"
