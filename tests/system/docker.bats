@@ -221,7 +221,8 @@ refused() {
 1" "$out"
     else
       assert_status 125
-      assert_in 'could not select device driver "cdi"' "$err"
+      # An older docker takes every device for a path and does not ask dockerd at all.
+      [[ $err == *"is not an absolute path"* ]] || assert_in 'could not select device driver "cdi"' "$err"
     fi
   done
 }
