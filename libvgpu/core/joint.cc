@@ -94,6 +94,10 @@ std::uint64_t key_of_handle(const void* handle) noexcept {
   return (key & (abi::kFirstJointKey - 1)) | 1U;
 }
 
+std::uint64_t key_of_fabric_handle(const void* handle) noexcept {
+  return key_of_handle(handle) | abi::kFirstJointKey;
+}
+
 std::uint64_t key_of_descriptor(int fd) noexcept {
   const ErrnoGuard keep_errno;
   char text[2048];

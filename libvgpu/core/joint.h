@@ -14,6 +14,9 @@ namespace hami::vgpu {
 // The key of what is passed in 64 bytes of the driver's.
 std::uint64_t key_of_handle(const void* handle) noexcept;
 
+// The same, as one that descriptors can carry too.
+std::uint64_t key_of_fabric_handle(const void* handle) noexcept;
+
 // The key that a descriptor carries; 0: none.
 std::uint64_t key_of_descriptor(int fd) noexcept;
 
@@ -34,6 +37,11 @@ class JointMemory {
 
   // The memory of something that we published lies in stock again, which our slot has.
   void retract(Account& account, std::uint32_t piece) noexcept;
+
+  // True when others know a piece by this key.
+  static bool is_known_by(const Account& account, std::uint32_t piece, std::uint64_t key) noexcept {
+    return account.page()->joint[piece].key.load(std::memory_order_relaxed) == key;
+  }
 
   // Makes a descriptor carry a piece. False: it does not.
   bool stamp(Account& account, std::uint32_t piece, int fd) noexcept;

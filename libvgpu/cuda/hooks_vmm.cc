@@ -38,24 +38,50 @@ CUresult adopt(CUresult status, const CUmemGenericAllocationHandle* handle) noex
 }
 
 constexpr int kDescriptor = 1;  // CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR
+constexpr int kFabric = 8;      // CU_MEM_HANDLE_TYPE_FABRIC: 64 bytes, which keep nothing alive
 
-int descriptor_in(const void* os_handle) noexcept {
-  return static_cast<int>(reinterpret_cast<std::intptr_t>(os_handle));
+// What others told of that comes in a handle; 0: nothing.
+std::uint64_t key_of_shareable(const void* os_handle, int type) noexcept {
+  if (type == kFabric && os_handle != nullptr) return key_of_fabric_handle(os_handle);
+  return type == kDescriptor ? key_of_descriptor(static_cast<int>(reinterpret_cast<std::intptr_t>(os_handle)))
+                             : 0;
 }
 
-// Tells other processes of what a descriptor carries to them.
-bool publish(CUmemGenericAllocationHandle handle, int fd) noexcept {
-  PhysicalMemory::Freed known;
-  if (!g_process.physical.look(handle, known)) return false;
-  if (known.joint != 0) return g_process.joint.stamp(g_process.account, known.joint - 1, fd);
+// Tells other processes of what is passed to them under `key`; `mark(piece)` makes what carries it tell of
+// the piece.
+template <typename Mark>
+bool publish_new(CUmemGenericAllocationHandle handle, const PhysicalMemory::Freed& known, std::uint64_t key,
+                 Mark mark) noexcept {
   JointMemory& joint = g_process.joint;
-  const std::uint64_t key = g_process.account.new_key();
   const std::uint32_t piece = joint.publish(g_process.account, key, known.device, known.bytes);
   if (piece == JointMemory::kNone) return false;
-  if (joint.stamp(g_process.account, piece, fd) && g_process.physical.set_joint(handle, piece + 1))
-    return true;
+  if (mark(piece) && g_process.physical.set_joint(handle, piece + 1)) return true;
   joint.retract(g_process.account, piece);
   return false;
+}
+
+bool publish_descriptor(CUmemGenericAllocationHandle handle, int fd) noexcept {
+  PhysicalMemory::Freed known;
+  if (!g_process.physical.look(handle, known)) return false;
+  const auto stamp = [fd](std::uint32_t piece) {
+    return g_process.joint.stamp(g_process.account, piece, fd);
+  };
+  if (known.joint != 0) return stamp(known.joint - 1);
+  return publish_new(handle, known, g_process.account.new_key(), stamp);
+}
+
+// What others know by the key of a descriptor already has no second one.
+bool publish_fabric(CUmemGenericAllocationHandle handle, const void* name) noexcept {
+  PhysicalMemory::Freed known;
+  if (!g_process.physical.look(handle, known)) return false;
+  const std::uint64_t key = key_of_fabric_handle(name);
+  if (known.joint != 0) return JointMemory::is_known_by(g_process.account, known.joint - 1, key);
+  return publish_new(handle, known, key, [](std::uint32_t) { return true; });
+}
+
+bool publish(CUmemGenericAllocationHandle handle, int type, const void* out) noexcept {
+  if (type == kDescriptor) return publish_descriptor(handle, *static_cast<const int*>(out));
+  return type == kFabric && publish_fabric(handle, out);
 }
 
 // A call after which the memory may live on where this process cannot see it. What cannot be told to others
@@ -66,8 +92,7 @@ CUresult share_handle(CUmemGenericAllocationHandle handle, int type, const void*
   if (mode() != Mode::on) return call();
   g_process.physical.keep(handle);
   const CUresult status = call();
-  const bool is_told =
-      status == CUDA_SUCCESS && type == kDescriptor && publish(handle, *static_cast<const int*>(out));
+  const bool is_told = status == CUDA_SUCCESS && publish(handle, type, out);
   if (status != CUDA_SUCCESS || is_told) g_process.physical.undo_keep(handle);
   return status;
 }
@@ -87,9 +112,9 @@ void follow_foreign(CUmemGenericAllocationHandle handle) noexcept {
 
 // Held before it is imported: whoever lets go meanwhile must see us.
 template <typename Call>
-CUresult import_handle(CUmemGenericAllocationHandle* handle, int fd, Call call) noexcept {
+CUresult import_handle(CUmemGenericAllocationHandle* handle, std::uint64_t key, Call call) noexcept {
   JointMemory& joint = g_process.joint;
-  const std::uint32_t piece = joint.join(g_process.account, key_of_descriptor(fd));
+  const std::uint32_t piece = joint.join(g_process.account, key);
   const bool is_told = piece != JointMemory::kNone;
   const bool has_bytes = is_told && JointMemory::bytes(g_process.account, piece) != 0;
   const CUresult status = call();
@@ -195,8 +220,7 @@ HAMI_EXPORT CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle
   };
   if (mode() == Mode::unusable) return kUnusable;
   if (mode() == Mode::off || handle == nullptr) return call();
-  const int fd = static_cast<int>(handle_type) == kDescriptor ? descriptor_in(os_handle) : -1;
-  return import_handle(handle, fd, call);
+  return import_handle(handle, key_of_shareable(os_handle, static_cast<int>(handle_type)), call);
 }
 
 HAMI_EXPORT CUresult cuMemMap(CUdeviceptr ptr, std::size_t size, std::size_t offset,

@@ -303,6 +303,82 @@ TEST_F(JointHandle, OfAnotherContainerIsChargedAsItIsMapped) {
   expect_once(0);
 }
 
+// Memory behind 64 bytes that name it. They keep nothing alive.
+class JointFabric : public Joint {
+ protected:
+  void pass() {
+    ASSERT_EQ(maker_(Step::create, kPiece), 0);
+    ASSERT_EQ(maker_(Step::export_fabric), 0);
+    ASSERT_EQ(taker_.take_handle(Step::import_fabric, maker_), 0);
+    ASSERT_EQ(taker_(Step::map, kPiece), 0);
+    expect_once(300);
+  }
+  void let_go(Party& party) {
+    EXPECT_EQ(party(Step::unmap, kPiece), 0);
+    EXPECT_EQ(party(Step::release), 0);
+  }
+  Party maker_{node_, container_, "maker"};
+  Party taker_{node_, container_, "taker"};
+};
+
+TEST_F(JointFabric, OutlivesItsKilledMaker) {
+  pass();
+  maker_.kill();
+  expect_once(300);
+  EXPECT_EQ(taker_(Step::create, 800 * kMiB), 2) << "the limit holds";
+  let_go(taker_);
+  expect_once(0);
+}
+
+TEST_F(JointFabric, OutlivesItsMakersHandle) {
+  pass();
+  EXPECT_EQ(maker_(Step::release), 0);
+  expect_once(300);
+  let_go(taker_);
+  expect_once(0);
+}
+
+TEST_F(JointFabric, ThatNobodyTookEndsWithItsMakersHandle) {
+  ASSERT_EQ(maker_(Step::create, kPiece), 0);
+  ASSERT_EQ(maker_(Step::export_fabric), 0);
+  ASSERT_EQ(maker_(Step::export_fabric), 0) << "once more";
+  EXPECT_EQ(maker_(Step::release), 0);
+  expect_once(0);
+  EXPECT_EQ(maker_(Step::create, 1000 * kMiB), 0);
+  EXPECT_EQ(maker_(Step::release), 0);
+}
+
+TEST_F(JointFabric, IsPassedOnByATakerAndAsADescriptorToo) {
+  pass();
+  ASSERT_EQ(taker_(Step::export_fabric), 0);
+  Party third(node_, container_, "third");
+  ASSERT_EQ(third.take_handle(Step::import_fabric, taker_), 0);
+  ASSERT_EQ(taker_(Step::export_fd), 0);
+  ASSERT_EQ(third.take_fd(Step::import_fd, taker_.fd()), 0);
+  maker_.kill();
+  let_go(taker_);
+  expect_once(300);
+  EXPECT_EQ(third(Step::release), 0);
+  EXPECT_EQ(third(Step::release), 0);
+  expect_once(300);
+  taker_.close_fd();
+  expect_once(0);
+}
+
+TEST_F(JointFabric, OfAnotherContainerIsChargedAsItIsMapped) {
+  Party stranger(node_, other_, "stranger");
+  ASSERT_EQ(stranger(Step::create, kPiece), 0);
+  ASSERT_EQ(stranger(Step::export_fabric), 0);
+  ASSERT_EQ(taker_.take_handle(Step::import_fabric, stranger), 0);
+  EXPECT_EQ(taker_(Step::map, kPiece), 0);
+  EXPECT_EQ(charged(container_), 300U);
+  EXPECT_EQ(charged(other_), 300U);
+  EXPECT_EQ(lost(), 300U);
+  EXPECT_EQ(stranger(Step::release), 0);
+  let_go(taker_);
+  expect_once(0);
+}
+
 // Memory behind a handle of the old interface.
 class JointIpc : public Joint {
  protected:

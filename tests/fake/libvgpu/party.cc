@@ -51,6 +51,7 @@ CUresult cuMemPoolImportPointer(CUdeviceptr*, CUmemoryPool, CUmemPoolPtrExportDa
 }
 
 constexpr auto kDescriptor = static_cast<CUmemAllocationHandleType>(1);
+constexpr auto kFabric = static_cast<CUmemAllocationHandleType>(8);
 
 struct State {
   CUcontext context = nullptr;
@@ -70,7 +71,7 @@ CUmemGenericAllocationHandle& last(State& state) { return state.handles[state.ha
 CUresult create(State& state) {
   CUmemAllocationProp prop = {};
   prop.type = CU_MEM_ALLOCATION_TYPE_PINNED;
-  prop.requestedHandleTypes = kDescriptor;
+  prop.requestedHandleTypes = static_cast<unsigned>(kDescriptor) | static_cast<unsigned>(kFabric);
   prop.location = {CU_MEM_LOCATION_TYPE_DEVICE, 0};
   ++state.handle_count;
   const CUresult status = CALL(cuMemCreate, &last(state), state.bytes, &prop, 0);
@@ -78,10 +79,9 @@ CUresult create(State& state) {
   return status;
 }
 
-CUresult import(State& state, int fd) {
+CUresult import(State& state, void* handle, CUmemAllocationHandleType type) {
   ++state.handle_count;
-  void* handle = reinterpret_cast<void*>(static_cast<std::intptr_t>(fd));
-  const CUresult status = CALL(cuMemImportFromShareableHandle, &last(state), handle, kDescriptor);
+  const CUresult status = CALL(cuMemImportFromShareableHandle, &last(state), handle, type);
   if (status != CUDA_SUCCESS) --state.handle_count;
   return status;
 }
@@ -112,7 +112,11 @@ CUresult take(State& state, const Order& order, Answer& answer, int& fd) {
     case Step::export_fd:
       return CALL(cuMemExportToShareableHandle, &fd, last(state), kDescriptor, 0);
     case Step::import_fd:
-      return import(state, fd);
+      return import(state, given, kDescriptor);
+    case Step::export_fabric:
+      return CALL(cuMemExportToShareableHandle, answer.handle, last(state), kFabric, 0);
+    case Step::import_fabric:
+      return import(state, ipc.reserved, kFabric);
     case Step::map:
       return map(state);
     case Step::unmap:

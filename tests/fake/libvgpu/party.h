@@ -9,6 +9,8 @@ enum class Step : std::uint32_t {
   create,          // memory behind a handle, `bytes` of it
   export_fd,       // that handle as a descriptor
   import_fd,       // a handle from a descriptor
+  export_fabric,   // that handle as 64 bytes
+  import_fabric,   // a handle from those
   map,             // the handle
   unmap,           // what was mapped last
   release,         // the handle that was made or imported last

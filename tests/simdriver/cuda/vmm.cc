@@ -17,6 +17,16 @@ namespace {
 
 constexpr std::uint64_t kFirstHandle = 0x51a70000;  // far from any address
 constexpr unsigned kPosixFd = 1;
+constexpr unsigned kFabric = 8;
+constexpr std::uint64_t kFabricMagic = 0x636972626166ULL;
+
+// What a fabric handle holds: it names memory, and keeps none alive.
+struct FabricHandle {
+  std::uint64_t magic;
+  std::uint64_t token;
+  std::uint64_t rest[6];
+};
+static_assert(sizeof(FabricHandle) == 64);
 
 struct Reservation {
   std::uint64_t address, size;
@@ -33,6 +43,8 @@ Physical* physicals;
 Reservation* reservations;
 Mapping* mappings;
 std::uint64_t next_handle = kFirstHandle;
+
+bool can_be_passed_as(unsigned type) { return type == kPosixFd || type == kFabric; }
 
 bool is_whole(std::uint64_t size) { return size != 0 && size % kBlock == 0; }
 
@@ -153,26 +165,31 @@ CUresult retain_at(std::uint64_t address, std::uint64_t& handle) {
   return CUDA_SUCCESS;
 }
 
-// What another process needs to know is in the state: there is one kind of memory with a descriptor.
+// What another process needs to know is in the state: there is one kind of memory that can be passed on.
 CUmemAllocationProp prop_of(const Shared& shared) {
   CUmemAllocationProp prop = {};
   prop.type = CU_MEM_ALLOCATION_TYPE_PINNED;
-  prop.requestedHandleTypes = kPosixFd;
+  prop.requestedHandleTypes = kPosixFd | kFabric;
   prop.location.type = shared.on_host != 0 ? CU_MEM_LOCATION_TYPE_HOST : CU_MEM_LOCATION_TYPE_DEVICE;
   prop.location.id = shared.on_host != 0 ? 0 : ordinal_of(shared.device);
   return prop;
 }
 
-CUresult export_handle(void* out, std::uint64_t handle) {
+CUresult export_handle(void* out, std::uint64_t handle, unsigned type) {
   const SpinGuard guard(physical_lock);
   Physical* physical = find_physical(handle);
   if (physical == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if ((physical->prop.requestedHandleTypes & kPosixFd) == 0) return CUDA_ERROR_INVALID_VALUE;
+  if ((physical->prop.requestedHandleTypes & type) == 0) return CUDA_ERROR_INVALID_VALUE;
   if (physical->token == 0) {
     const Guard shared(state());
     const std::uint32_t device = physical->device == kOnHost ? kNobody : physical->device;
     physical->token = share(state(), slot(), device, physical->size, physical->size);
     if (physical->token == 0) return CUDA_ERROR_OUT_OF_MEMORY;
+  }
+  if (type == kFabric) {
+    const FabricHandle made = {kFabricMagic, physical->token, {}};
+    memcpy(out, &made, sizeof made);
+    return CUDA_SUCCESS;
   }
   const int fd = make_descriptor(physical->token);
   if (fd < 0) return CUDA_ERROR_OPERATING_SYSTEM;
@@ -180,8 +197,14 @@ CUresult export_handle(void* out, std::uint64_t handle) {
   return CUDA_SUCCESS;
 }
 
-CUresult import_handle(CUmemGenericAllocationHandle* out, const void* os_handle) {
-  const std::uint64_t token = token_of(static_cast<int>(reinterpret_cast<std::intptr_t>(os_handle)));
+std::uint64_t token_in(const void* os_handle, unsigned type) {
+  if (type == kPosixFd) return token_of(static_cast<int>(reinterpret_cast<std::intptr_t>(os_handle)));
+  FabricHandle given = {};
+  memcpy(&given, os_handle, sizeof given);
+  return given.magic == kFabricMagic ? given.token : 0;
+}
+
+CUresult import_handle(CUmemGenericAllocationHandle* out, std::uint64_t token) {
   Physical like = {};
   {
     const Guard guard(state());
@@ -363,15 +386,16 @@ CUresult cuMemExportToShareableHandle(void* out, CUmemGenericAllocationHandle ha
                                       CUmemAllocationHandleType type, std::uint64_t flags) {
   SIM_ENTER(cuMemExportToShareableHandle);
   if (out == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
-  if (static_cast<unsigned>(type) != kPosixFd) return CUDA_ERROR_NOT_SUPPORTED;
-  return export_handle(out, handle);
+  if (!can_be_passed_as(static_cast<unsigned>(type))) return CUDA_ERROR_NOT_SUPPORTED;
+  return export_handle(out, handle, static_cast<unsigned>(type));
 }
 
 CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle* handle, void* os_handle,
                                         CUmemAllocationHandleType type) {
   SIM_ENTER(cuMemImportFromShareableHandle);
-  if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (static_cast<unsigned>(type) != kPosixFd) return CUDA_ERROR_NOT_SUPPORTED;
-  return import_handle(handle, os_handle);
+  if (!can_be_passed_as(static_cast<unsigned>(type))) return CUDA_ERROR_NOT_SUPPORTED;
+  if (handle == nullptr || (static_cast<unsigned>(type) == kFabric && os_handle == nullptr))
+    return CUDA_ERROR_INVALID_VALUE;
+  return import_handle(handle, token_in(os_handle, static_cast<unsigned>(type)));
 }
 }
