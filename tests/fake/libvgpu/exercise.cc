@@ -138,7 +138,7 @@ void exported() {
   CUmemGenericAllocationHandle handle = 0;
   int fd = -1;
   step("create", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
-  step("export to a fabric", cuda.cuMemExportToShareableHandle(&fd, handle, CUmemAllocationHandleType{8}, 0));
+  step("export for Windows", cuda.cuMemExportToShareableHandle(&fd, handle, CUmemAllocationHandleType{2}, 0));
   step("release", cuda.cuMemRelease(handle));
   step("create", cuda.cuMemCreate(&handle, 600 * kMiB, &prop, 0));
   step("bind to no multicast object", cuda.cuMulticastBindMem(0, 0, handle, 0, 600 * kMiB, 0));

@@ -43,7 +43,7 @@ TEST_F(Kinds, HandlesOfVirtualMemory) {
 TEST_F(Kinds, WhatWasExportedStaysChargedUntilItsProcessEnds) {
   EXPECT_EQ(exercise("exported"),
             "create: 0, free 400 MiB\n"
-            "export to a fabric: 801, free 400 MiB\n"
+            "export for Windows: 801, free 400 MiB\n"
             "release: 0, free 1000 MiB\n"
             "create: 0, free 400 MiB\n"
             "bind to no multicast object: 1, free 400 MiB\n"
