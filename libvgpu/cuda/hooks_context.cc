@@ -1,5 +1,7 @@
 // The life of contexts: what they cost is charged, and when they end, what was allocated in them is free
 // again.
+#include <atomic>
+
 #include "libvgpu/core/process.h"
 #include "libvgpu/cuda/charge.h"
 #include "libvgpu/cuda/contexts.h"
@@ -51,6 +53,28 @@ CUresult destroy(CUcontext context, Call call) noexcept {
   const CUresult status = call();
   ending.done(status == CUDA_SUCCESS);
   return status;
+}
+
+// What a green context took from each device, + 1; 0: this process made none yet.
+constinit std::atomic<std::uint64_t> g_green_bytes[abi::kMaxDevices] = {};
+constexpr std::uint64_t kGreenEstimate = std::uint64_t{32} << 20U;
+
+template <typename Call>
+CUresult make_green(CUgreenCtx* out, unsigned device, Call call) noexcept {
+  const std::uint64_t known = g_green_bytes[device].load(std::memory_order_relaxed);
+  Reservation reservation = reserve(device, known != 0 ? known - 1 : kGreenEstimate);
+  if (!reservation) return refusal(reservation);
+  const Growth growth(device);
+  const CUresult status = call();
+  if (status != CUDA_SUCCESS) return status;
+  const std::uint64_t bytes = growth.bytes();
+  if (known < bytes + 1) g_green_bytes[device].store(bytes + 1, std::memory_order_relaxed);
+  if (reservation.settle(bytes, limit_of(device)) &&
+      keep(Space::context, reinterpret_cast<std::uintptr_t>(*out), 0, reservation))
+    return CUDA_SUCCESS;
+  driver<&CudaDriver::cuGreenCtxDestroy>(*out);
+  *out = nullptr;
+  return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 // Several users may hold a primary context: it ends with the last one.
@@ -108,7 +132,8 @@ HAMI_EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext* ctx, CUdevice dev) {
   return make(ctx, dev, true, call, [=](CUcontext) { release_once(dev); });
 }
 
-// It costs little beside the primary context, which it makes when there is none; how much only NVML tells.
+// It costs little beside the primary context, which it makes when there is none; how much the first one
+// tells.
 HAMI_EXPORT CUresult cuGreenCtxCreate(CUgreenCtx* ctx, CUdevResourceDesc desc, CUdevice dev, unsigned flags) {
   const auto call = [=] { return driver<&CudaDriver::cuGreenCtxCreate>(ctx, desc, dev, flags); };
   const int device = mode() == Mode::on && ctx != nullptr ? device_index(dev) : -1;
@@ -116,16 +141,7 @@ HAMI_EXPORT CUresult cuGreenCtxCreate(CUgreenCtx* ctx, CUdevResourceDesc desc, C
   CUcontext primary = nullptr;
   const CUresult is_there = cuDevicePrimaryCtxRetain(&primary, dev);
   if (is_there != CUDA_SUCCESS) return is_there;
-  const Growth growth(static_cast<unsigned>(device));
-  CUresult status = call();
-  if (status == CUDA_SUCCESS) {
-    Reservation reservation = reserve(static_cast<unsigned>(device), growth.bytes());
-    if (!reservation || !keep(Space::context, reinterpret_cast<std::uintptr_t>(*ctx), 0, reservation)) {
-      driver<&CudaDriver::cuGreenCtxDestroy>(*ctx);
-      *ctx = nullptr;
-      status = CUDA_ERROR_OUT_OF_MEMORY;
-    }
-  }
+  const CUresult status = make_green(ctx, static_cast<unsigned>(device), call);
   release_primary(dev, [=] { return release_once(dev); });
   return status;
 }

@@ -7,6 +7,7 @@
 
 #include "libvgpu/cuda/charge.h"
 #include "libvgpu/cuda/contexts.h"
+#include "libvgpu/cuda/devices.h"
 #include "libvgpu/cuda/image_size.h"
 #include "libvgpu/cuda/overhead.h"
 #include "libvgpu/export.h"
@@ -14,14 +15,36 @@
 namespace hami::vgpu {
 namespace {
 
+constexpr int kEager = 1;  // CU_MODULE_EAGER_LOADING
+
+// A driver that loads lazily takes code for what is launched, when it is launched, and not for all of it.
+bool is_eager() noexcept {
+  auto loading = CUmoduleLoadingMode{kEager};  // as before there was another way
+  driver<&CudaDriver::cuModuleGetLoadingMode>(&loading);
+  return loading == CUmoduleLoadingMode{kEager};
+}
+
+unsigned capability_of(CUdevice ordinal) noexcept {
+  int major = 0;
+  int minor = 0;
+  driver<&CudaDriver::cuDeviceGetAttribute>(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, ordinal);
+  driver<&CudaDriver::cuDeviceGetAttribute>(&minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, ordinal);
+  return static_cast<unsigned>(major * 10 + minor);
+}
+
+std::uint64_t in_blocks(std::uint64_t bytes) noexcept {
+  return (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+}
+
 // Room for code comes as a block where there is one; without one it may still fit into what the context has.
 Reservation reserve_image(unsigned device, const void* image) noexcept {
-  const std::uint64_t globals = bytes_of_globals(image);
+  const ImageSize size = image_size(image, capability_of(ordinal_of(device)));
   const std::uint64_t limit = limit_of(device);
   const std::uint64_t used = g_process.account.page()->devices[device].committed.load();
-  const std::uint64_t bytes = (globals + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
-  const bool has_block = limit == 0 || (used < limit && limit - used >= bytes + kBlockBytes);
-  return reserve(device, has_block ? bytes + kBlockBytes : bytes);
+  const std::uint64_t code = is_eager() && size.code > kBlockBytes ? in_blocks(size.code) : kBlockBytes;
+  const std::uint64_t bytes = in_blocks(size.globals) + code;
+  const bool has_block = limit == 0 || (used < limit && limit - used >= bytes);
+  return reserve(device, has_block ? bytes : bytes - kBlockBytes);
 }
 
 template <typename Handle, typename Call, typename Undo>

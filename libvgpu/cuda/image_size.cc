@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstring>
 
 #include "libvgpu/core/lock.h"
@@ -15,7 +16,9 @@ namespace {
 constexpr std::uint16_t kMachineCuda = 190;
 constexpr std::uint32_t kWrapperMagic = 0x466243b1;  // what the compiler puts around a fat binary
 constexpr std::uint32_t kFatMagic = 0xba55ed50;
-constexpr std::uint64_t kCompressed = 0x2000;
+constexpr std::uint64_t kCompressed = 0x2000 | 0x8000;  // LZ4, Zstandard
+constexpr std::uint16_t kPtxEntry = 1;
+constexpr std::uint16_t kCubinEntry = 2;
 constexpr std::uint64_t kMost = std::uint64_t{1} << 46U;
 
 struct Wrapper {
@@ -32,13 +35,16 @@ struct FatHeader {
 };
 
 struct FatEntry {
-  std::uint16_t kind;  // 2: a cubin
+  std::uint16_t kind;
   std::uint16_t unknown;
   std::uint32_t header_size;
   std::uint64_t size;
-  std::uint64_t unknown2[3];
+  std::uint32_t unknown2[3];
+  std::uint32_t capability;
+  std::uint64_t name;
   std::uint64_t flags;
 };
+static_assert(offsetof(FatEntry, capability) == 28 && offsetof(FatEntry, flags) == 40);
 
 // Reads memory that may not be there. By the system call, which the C library before 2.15 lacks.
 bool read_at(const void* from, void* out, std::size_t size) noexcept {
@@ -52,40 +58,26 @@ const char* behind(const void* from, std::uint64_t offset) noexcept {
   return reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(from) + offset);
 }
 
-// Variables are what may be written and is loaded.
-std::uint64_t globals_of_cubin(const void* image) noexcept {
+// Variables are what may be written and is loaded; code and constants are loaded as they are in the file.
+ImageSize size_of_cubin(const void* image) noexcept {
   Elf64_Ehdr header = {};
   if (!read_at(image, &header, sizeof header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
       header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != kMachineCuda ||
       header.e_shentsize != sizeof(Elf64_Shdr)) {
-    return 0;
+    return {};
   }
-  std::uint64_t bytes = 0;
+  ImageSize size;
   for (unsigned i = 0; i < header.e_shnum; ++i) {
     Elf64_Shdr section = {};
-    if (!read_at(behind(image, header.e_shoff + i * sizeof section), &section, sizeof section)) return 0;
-    constexpr std::uint64_t kVariable = SHF_ALLOC | SHF_WRITE;
-    if ((section.sh_flags & kVariable) != kVariable || section.sh_size > kMost) continue;
-    bytes += section.sh_size;
+    if (!read_at(behind(image, header.e_shoff + i * sizeof section), &section, sizeof section)) return {};
+    if ((section.sh_flags & SHF_ALLOC) == 0 || section.sh_size > kMost) continue;
+    if ((section.sh_flags & SHF_WRITE) != 0) {
+      size.globals += section.sh_size;
+    } else if (section.sh_type != SHT_NOBITS) {
+      size.code += section.sh_size;
+    }
   }
-  return bytes < kMost ? bytes : 0;
-}
-
-// Which of several the driver takes depends on the card: the least of them.
-std::uint64_t globals_of_fat(const void* image) noexcept {
-  FatHeader header = {};
-  if (!read_at(image, &header, sizeof header) || header.magic != kFatMagic) return 0;
-  std::uint64_t least = kMost;
-  for (std::uint64_t at = header.header_size; at < header.header_size + header.size;) {
-    FatEntry entry = {};
-    if (!read_at(behind(image, at), &entry, sizeof entry) || entry.header_size < sizeof entry) return 0;
-    if ((entry.flags & kCompressed) != 0 || entry.kind != 2) return 0;
-    const std::uint64_t bytes = globals_of_cubin(behind(image, at + entry.header_size));
-    if (bytes < least) least = bytes;
-    if (entry.size > header.size) return 0;
-    at += entry.header_size + entry.size;
-  }
-  return least == kMost ? 0 : least;
+  return size.globals < kMost && size.code < kMost ? size : ImageSize{};
 }
 
 // ".global .align 4 .b32 name[1024];" The loader of PTX reads on to the end of the text, and so do we.
@@ -157,6 +149,49 @@ class PtxText {
   char mark_ = '\0';
 };
 
+// A card runs the cubins of its own major version, up to its minor one.
+bool runs(unsigned capability, unsigned of_entry) noexcept {
+  return of_entry / 10 == capability / 10 && of_entry % 10 <= capability % 10;
+}
+
+// The driver takes the latest cubin that the card runs, and compiles the PTX where there is none. Of what is
+// compressed the others tell: they come from one source.
+class FatBinary {
+ public:
+  explicit FatBinary(unsigned capability) noexcept : capability_(capability) {}
+
+  ImageSize size(const void* image) noexcept {
+    FatHeader header = {};
+    if (!read_at(image, &header, sizeof header) || header.magic != kFatMagic || header.size > kMost)
+      return {};
+    for (std::uint64_t at = header.header_size; at < header.header_size + header.size;) {
+      FatEntry entry = {};
+      if (!read_at(behind(image, at), &entry, sizeof entry) || entry.header_size < sizeof entry) break;
+      if ((entry.flags & kCompressed) == 0) look(entry, behind(image, at + entry.header_size));
+      if (entry.size > header.size) break;
+      at += entry.header_size + entry.size;
+    }
+    return chosen_ != 0 || least_.globals == kMost ? best_ : least_;
+  }
+
+ private:
+  void look(const FatEntry& entry, const char* image) noexcept {
+    if (entry.kind != kCubinEntry && entry.kind != kPtxEntry) return;
+    const ImageSize found =
+        entry.kind == kCubinEntry ? size_of_cubin(image) : ImageSize{PtxText(image).globals(), 0};
+    if (found.globals < least_.globals) least_ = found;
+    if (entry.kind != kCubinEntry || !runs(capability_, entry.capability) || entry.capability < chosen_)
+      return;
+    chosen_ = entry.capability;
+    best_ = found;
+  }
+
+  unsigned capability_;
+  unsigned chosen_ = 0;
+  ImageSize best_;
+  ImageSize least_ = {kMost, 0};
+};
+
 bool is_ptx(const void* image) noexcept {
   char first = '\0';
   return read_at(image, &first, 1) && std::strchr("\n\r\t ./", first) != nullptr && first != '\0';
@@ -164,12 +199,14 @@ bool is_ptx(const void* image) noexcept {
 
 }  // namespace
 
-std::uint64_t bytes_of_globals(const void* image) noexcept {
+ImageSize image_size(const void* image, unsigned capability) noexcept {
   Wrapper wrapper = {};
   if (read_at(image, &wrapper, sizeof wrapper) && wrapper.magic == kWrapperMagic) image = wrapper.data;
-  if (const std::uint64_t bytes = globals_of_cubin(image); bytes != 0) return bytes;
-  if (const std::uint64_t bytes = globals_of_fat(image); bytes != 0) return bytes;
-  return is_ptx(image) ? PtxText(image).globals() : 0;
+  const ImageSize cubin = size_of_cubin(image);
+  if (cubin.globals != 0 || cubin.code != 0) return cubin;
+  const ImageSize fat = FatBinary(capability).size(image);
+  if (fat.globals != 0 || fat.code != 0) return fat;
+  return {is_ptx(image) ? PtxText(image).globals() : 0, 0};
 }
 
 }  // namespace hami::vgpu

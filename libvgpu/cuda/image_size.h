@@ -1,13 +1,18 @@
-// What a module's image says about the device memory of its global variables, before the driver loads it.
+// What a module's image says about the device memory that it needs, before the driver loads it.
 #pragma once
 
 #include <cstdint>
 
 namespace hami::vgpu {
 
-// Bytes of the global variables of a cubin, a PTX text or a fat binary; 0 where the image does not tell, as
-// when it is compressed. Never more than the driver takes for them. Any address is fine: what cannot be read
-// says nothing.
-std::uint64_t bytes_of_globals(const void* image) noexcept;
+struct ImageSize {
+  std::uint64_t globals = 0;
+  std::uint64_t code = 0;  // with its constants; the driver may load it later, or never
+};
+
+// Bytes that a cubin, a PTX text or a fat binary takes from a card of this compute capability (90: 9.0); 0
+// where the image does not tell, as when it is compressed. Any address is fine: what cannot be read says
+// nothing.
+ImageSize image_size(const void* image, unsigned capability) noexcept;
 
 }  // namespace hami::vgpu

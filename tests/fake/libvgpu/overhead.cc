@@ -2,6 +2,7 @@
 //   vgpu-overhead SCENARIO; prints one line per step: "NAME: RESULT, charged N KiB, card N KiB", the card's
 //   count being that of the simulated driver
 #include <dlfcn.h>
+#include <elf.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -210,6 +211,47 @@ void told() {
   step("file too large", cuda.cuModuleLoad(&module, path));
 }
 
+// A cubin with so much code, which the driver loads at once.
+void code() {
+  struct {
+    Elf64_Ehdr header = {};
+    Elf64_Shdr sections[2] = {};
+  } image;
+  std::memcpy(image.header.e_ident, ELFMAG, SELFMAG);
+  image.header.e_ident[EI_CLASS] = ELFCLASS64;
+  image.header.e_machine = 190;
+  image.header.e_shoff = sizeof image.header;
+  image.header.e_shentsize = sizeof image.sections[0];
+  image.header.e_shnum = 2;
+  image.sections[1].sh_type = SHT_PROGBITS;
+  image.sections[1].sh_flags = SHF_ALLOC | SHF_EXECINSTR;
+  CUcontext context = nullptr;
+  CUmodule module = nullptr;
+  cuda.cuCtxCreate_v2(&context, 0, device);
+  step("context", CUDA_SUCCESS);
+  image.sections[1].sh_size = 1300 * kMiB;
+  step("too much code", cuda.cuModuleLoadData(&module, &image));
+  image.sections[1].sh_size = 1199 * kMiB;
+  step("as much as fits", cuda.cuModuleLoadData(&module, &image));
+}
+
+// The last of the memory, and a green context, which needs some.
+void green_at_the_limit() {
+  CUcontext context = nullptr;
+  CUgreenCtx green = nullptr;
+  CUgreenCtx second = nullptr;
+  CUdeviceptr pointer = 0;
+  cuda.cuDevicePrimaryCtxRetain(&context, device);
+  cuda.cuCtxSetCurrent(context);
+  step("all but 4 MiB", cuda.cuMemAlloc_v2(&pointer, 1196 * kMiB));
+  step("no room", cuda.cuGreenCtxCreate(&green, nullptr, device, 1));
+  cuda.cuMemFree_v2(pointer);
+  step("first", cuda.cuGreenCtxCreate(&green, nullptr, device, 1));
+  step("all but 12 MiB", cuda.cuMemAlloc_v2(&pointer, 1180 * kMiB));
+  step("second", cuda.cuGreenCtxCreate(&second, nullptr, device, 1));
+  step("no room for a third", cuda.cuGreenCtxCreate(&green, nullptr, device, 1));
+}
+
 // Threads that need no context take what there is, while the first context of the container is made.
 void crowded() {
   CUmemGenericAllocationHandle handle = 0;
@@ -300,6 +342,8 @@ constexpr Scenario kScenarios[] = {{"created", created},
                                    {"green_alone", green_alone},
                                    {"limits", limits},
                                    {"modules", modules},
+                                   {"code", code},
+                                   {"green_at_the_limit", green_at_the_limit},
                                    {"late", late},
                                    {"told", told},
                                    {"crowded", crowded},

@@ -126,6 +126,19 @@ TEST_F(Instant, OfAModuleWhoseImageTellsItsSize) {
   EXPECT_EQ(status_of("told", "file too large", env), 2);
 }
 
+TEST_F(Instant, OfCodeThatIsLoadedAtOnce) {
+  EXPECT_EQ(status_of("code", "too much code", {{"CUDA_MODULE_LOADING", "EAGER"}}), 2);
+  EXPECT_EQ(status_of("code", "as much as fits", {{"CUDA_MODULE_LOADING", "EAGER"}}), 0);
+  EXPECT_EQ(status_of("code", "too much code"), 0) << "of what is loaded lazily little is taken";
+}
+
+TEST_F(Instant, OfAGreenContext) {
+  EXPECT_EQ(status_of("green_at_the_limit", "no room"), 2);
+  EXPECT_EQ(status_of("green_at_the_limit", "first"), 0);
+  EXPECT_EQ(status_of("green_at_the_limit", "second"), 0) << "what it costs is known";
+  EXPECT_EQ(status_of("green_at_the_limit", "no room for a third"), 2);
+}
+
 // Nobody saw it coming, so NVML's list does not tell which entry is new.
 TEST(AdoptedContext, IsChargedByTheTableUntilAContextWasMeasured) {
   const SimNode node("[gpu]\nmemory_mib = 8192\ncontext_mib = 300\n");

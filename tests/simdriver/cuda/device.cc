@@ -5,6 +5,7 @@
 #include "tests/simdriver/cuda/call.h"
 #include "tests/simdriver/cuda/driver.h"
 #include "tests/simdriver/cuda/functions.h"
+#include "tests/simdriver/cuda/module.h"
 
 namespace hami::sim {
 namespace {
@@ -217,7 +218,7 @@ CUresult cuDeviceGetP2PAttribute(int* value, CUdevice_P2PAttribute, CUdevice src
 CUresult cuModuleGetLoadingMode(CUmoduleLoadingMode* mode) {
   SIM_ENTER(cuModuleGetLoadingMode);
   if (mode == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  *mode = static_cast<CUmoduleLoadingMode>(2);  // lazy
+  *mode = static_cast<CUmoduleLoadingMode>(loads_eagerly() ? 1 : 2);
   return CUDA_SUCCESS;
 }
 }

@@ -1,5 +1,6 @@
 #include "tests/simdriver/cuda/module.h"
 
+#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ constexpr std::uint64_t kBlocksPerMultiprocessor = 2;
 constexpr std::uint64_t kCodeBytes = 2 * kMiB;
 
 // A module's image may begin with this text and then say how much device memory its globals take: "SIMGPU
-// <bytes>". Of PTX the first array of bytes counts.
+// <bytes>". Of PTX the first array of bytes counts, of a cubin its sections.
 constexpr const char* kImageMark = "SIMGPU ";
 constexpr const char* kPtxMark = ".version";
 constexpr const char* kPtxArray = ".global .b8 ";
@@ -31,7 +32,8 @@ struct LoadedFunction;
 struct Module {
   std::uint64_t magic;
   CUdeviceptr memory;  // code and globals
-  std::uint64_t bytes;
+  std::uint64_t code;
+  std::uint64_t bytes;  // of both
   LoadedFunction* functions;
 };
 
@@ -57,7 +59,29 @@ LoadedFunction* find_loaded(Handle handle) {
   return function != nullptr && function->magic == kFunctionMagic ? function : nullptr;
 }
 
-std::uint64_t bytes_of(const void* image) {
+struct ImageBytes {
+  std::uint64_t code = kCodeBytes;
+  std::uint64_t globals = 0;
+};
+
+bool is_cubin(const void* image) { return memcmp(image, ELFMAG, SELFMAG) == 0; }
+
+ImageBytes bytes_of_cubin(const void* image) {
+  ImageBytes found;
+  std::uint64_t code = 0;
+  const auto& header = *static_cast<const Elf64_Ehdr*>(image);
+  const auto* sections =
+      reinterpret_cast<const Elf64_Shdr*>(static_cast<const char*>(image) + header.e_shoff);
+  for (unsigned i = 0; i < header.e_shnum; ++i) {
+    if ((sections[i].sh_flags & SHF_ALLOC) == 0) continue;
+    ((sections[i].sh_flags & SHF_WRITE) != 0 ? found.globals : code) += sections[i].sh_size;
+  }
+  if (loads_eagerly() && code > kCodeBytes) found.code = (code + kCodeBytes - 1) / kCodeBytes * kCodeBytes;
+  return found;
+}
+
+ImageBytes bytes_of(const void* image) {
+  if (is_cubin(image)) return bytes_of_cubin(image);
   std::uint64_t globals = 0;
   const auto* text = static_cast<const char*>(image);
   if (strncmp(text, kImageMark, strlen(kImageMark)) == 0)
@@ -67,7 +91,7 @@ std::uint64_t bytes_of(const void* image) {
     const char* length = array != nullptr ? strchr(array, '[') : nullptr;
     if (length != nullptr) globals = strtoull(length + 1, nullptr, 10);
   }
-  return kCodeBytes + globals;
+  return {kCodeBytes, globals};
 }
 
 template <typename Handle>
@@ -78,7 +102,9 @@ CUresult load(Handle* out, const void* image) {
   auto* module = static_cast<Module*>(calloc(1, sizeof(Module)));
   if (module == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
   module->magic = kModuleMagic;
-  module->bytes = bytes_of(image);
+  const ImageBytes bytes = bytes_of(image);
+  module->code = bytes.code;
+  module->bytes = bytes.code + bytes.globals;
   const CUresult result = allocate(*context, module->bytes, Kind::code, module->memory);
   if (result != CUDA_SUCCESS) {
     free(module);
@@ -145,13 +171,18 @@ CUresult get_function(Handle* out, Module* module, const char* name) {
 // The one global that every module has is what it takes beside its code.
 CUresult get_global(CUdeviceptr* address, std::size_t* bytes, const Module* module) {
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  if (module->bytes == kCodeBytes) return CUDA_ERROR_NOT_FOUND;
-  if (address != nullptr) *address = module->memory + kCodeBytes;
-  if (bytes != nullptr) *bytes = module->bytes - kCodeBytes;
+  if (module->bytes == module->code) return CUDA_ERROR_NOT_FOUND;
+  if (address != nullptr) *address = module->memory + module->code;
+  if (bytes != nullptr) *bytes = module->bytes - module->code;
   return CUDA_SUCCESS;
 }
 
 }  // namespace
+
+bool loads_eagerly() {
+  const char* mode = getenv("CUDA_MODULE_LOADING");
+  return mode != nullptr && strcmp(mode, "EAGER") == 0;
+}
 
 CUresult cost_of(CUfunction handle, const Device& device, std::uint64_t blocks, Work& out) {
   const LoadedFunction* function = find_loaded(handle);

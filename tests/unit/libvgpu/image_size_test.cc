@@ -37,17 +37,31 @@ std::string cubin(std::uint64_t bytes) {
   return image;
 }
 
-std::string fat(const std::vector<std::string>& cubins, std::uint64_t flags = 0) {
+struct Entry {
+  unsigned kind;  // 1: PTX, 2: a cubin
+  unsigned capability;
+  std::string image;
+  std::uint64_t flags = 0;
+};
+constexpr std::uint64_t kLz4 = 0x2011;
+constexpr std::uint64_t kZstandard = 0x8011;
+
+std::string fat(const std::vector<Entry>& list) {
   std::string entries;
-  for (const std::string& image : cubins) {
-    std::uint64_t entry[8] = {std::uint64_t{64} << 32U | 2, image.size()};
-    entry[5] = flags;
+  for (const Entry& one : list) {
+    std::uint64_t entry[8] = {std::uint64_t{64} << 32U | one.kind, one.image.size()};
+    entry[3] = std::uint64_t{one.capability} << 32U;
+    entry[5] = one.flags;
     entries.append(reinterpret_cast<const char*>(entry), sizeof entry);
-    entries += image;
+    entries += one.image;
   }
   const std::uint64_t header[2] = {std::uint64_t{16} << 48U | std::uint64_t{1} << 32U | 0xba55ed50,
                                    entries.size()};
   return std::string(reinterpret_cast<const char*>(header), sizeof header) + entries;
+}
+
+std::uint64_t bytes_of_globals(const void* image, unsigned capability = 80) {
+  return image_size(image, capability).globals;
 }
 
 TEST(ImageSize, OfACubinIsThatOfItsVariables) {
@@ -60,17 +74,33 @@ TEST(ImageSize, OfAnotherProcessorsObjectIsUnknown) {
   EXPECT_EQ(bytes_of_globals(image.data()), 0U);
 }
 
-TEST(ImageSize, OfAFatBinaryIsTheLeastOfItsCubins) {
-  const std::string image = fat({cubin(2 * kGiB), cubin(kGiB)});
-  EXPECT_EQ(bytes_of_globals(image.data()), kGiB);
+TEST(ImageSize, OfCodeIsWhatLiesInTheFile) { EXPECT_EQ(image_size(cubin(kGiB).data(), 80).code, 4096U); }
+
+TEST(ImageSize, OfAFatBinaryIsThatOfTheCubinForTheCard) {
+  const std::string image = fat({{2, 75, cubin(kGiB)}, {2, 80, cubin(2 * kGiB)}, {2, 86, cubin(3 * kGiB)}});
+  EXPECT_EQ(bytes_of_globals(image.data(), 75), kGiB);
+  EXPECT_EQ(bytes_of_globals(image.data(), 80), 2 * kGiB);
+  EXPECT_EQ(bytes_of_globals(image.data(), 89), 3 * kGiB);
+  EXPECT_EQ(bytes_of_globals(image.data(), 90), kGiB) << "none is for it: the least";
   struct {
     std::uint32_t magic = 0x466243b1;
     std::uint32_t version = 1;
     const void* data;
   } wrapper;
   wrapper.data = image.data();
-  EXPECT_EQ(bytes_of_globals(&wrapper), kGiB);
-  EXPECT_EQ(bytes_of_globals(fat({cubin(kGiB)}, 0x2000).data()), 0U) << "compressed";
+  EXPECT_EQ(bytes_of_globals(&wrapper), 2 * kGiB);
+}
+
+// As nvcc makes them: a cubin as it is, and PTX that is compressed.
+TEST(ImageSize, OfAFatBinaryIsToldByWhatIsNotCompressed) {
+  const std::string packed(100, 'x');
+  EXPECT_EQ(bytes_of_globals(fat({{2, 80, cubin(kGiB)}, {1, 80, packed, kZstandard}}).data()), kGiB);
+  EXPECT_EQ(bytes_of_globals(fat({{1, 80, packed, kLz4}, {2, 80, cubin(kGiB)}}).data()), kGiB);
+  EXPECT_EQ(bytes_of_globals(fat({{2, 80, packed, kLz4}, {2, 90, cubin(kGiB)}}).data()), kGiB);
+  EXPECT_EQ(bytes_of_globals(fat({{2, 80, packed, kZstandard}}).data()), 0U);
+  const std::string ptx = ".version 8.4\n.global .b8 big[1024];\n" + std::string(1, '\0');
+  EXPECT_EQ(bytes_of_globals(fat({{1, 52, ptx}}).data()), 1024U);
+  EXPECT_EQ(bytes_of_globals(fat({{7, 80, cubin(kGiB)}}).data()), 0U) << "something else";
 }
 
 TEST(ImageSize, OfPtxIsThatOfItsVariables) {
