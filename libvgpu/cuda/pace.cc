@@ -244,11 +244,17 @@ int begin_sample(PacedDevice& device, share::Kernel& kernel, CUstream stream, Do
   return -1;
 }
 
+// A slice that is rewritten may bring a limit, but not to programs that started under the policy of none.
+bool may_be_limited_later() noexcept {
+  constexpr auto kNever = static_cast<std::uint32_t>(abi::CorePolicy::disable);
+  return g_process.limits.source() == LimitSource::slice && g_process.limits.slice().core_policy != kNever;
+}
+
 }  // namespace
 
 bool is_idle_launch(const char* symbol) noexcept {
   return std::strncmp(symbol, "cuLaunch", 8) == 0 && std::strcmp(symbol, "cuLaunchHostFunc") != 0 &&
-         !is_paced() && g_process.limits.source() != LimitSource::slice;
+         !is_paced() && !may_be_limited_later();
 }
 
 int launch_device() noexcept {

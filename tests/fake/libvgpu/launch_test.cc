@@ -115,6 +115,16 @@ class PacedContainer : public ::testing::Test {
   }
 };
 
+TEST_F(PacedContainer, GetsTheDriversOwnLaunchFunctionsWhereItsSliceNeverLimits) {
+  const SimNode node;
+  const Container container(node, {1000});
+  EXPECT_THAT(container.run(launcher("where", "1", "1")).out, Not(HasSubstr("driver"))) << "a limit may come";
+  set_core(container, 0, 30);
+  container.slice().core_policy = static_cast<std::uint32_t>(abi::CorePolicy::disable);
+  abi::seal(container.slice());
+  EXPECT_THAT(container.run(launcher("where", "1", "1")).out, Not(HasSubstr("libvgpu")));
+}
+
 TEST_F(PacedContainer, EveryDeviceHasItsOwnLimit) {
   const SimNode node("[gpu]\n[gpu]\n");
   const Container container(node, {0, 0});
