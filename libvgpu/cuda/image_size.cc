@@ -58,6 +58,15 @@ const char* behind(const void* from, std::uint64_t offset) noexcept {
   return reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(from) + offset);
 }
 
+void add_section(const Elf64_Shdr& section, ImageSize& size) noexcept {
+  if ((section.sh_flags & SHF_ALLOC) == 0 || section.sh_size > kMost) return;
+  if ((section.sh_flags & SHF_WRITE) != 0) {
+    size.globals += section.sh_size;
+  } else if (section.sh_type != SHT_NOBITS) {
+    size.code += section.sh_size;
+  }
+}
+
 // Variables are what may be written and is loaded; code and constants are loaded as they are in the file.
 ImageSize size_of_cubin(const void* image) noexcept {
   Elf64_Ehdr header = {};
@@ -67,15 +76,17 @@ ImageSize size_of_cubin(const void* image) noexcept {
     return {};
   }
   ImageSize size;
+  constexpr unsigned kAtOnce = 32;
+  Elf64_Shdr sections[kAtOnce] = {};
   for (unsigned i = 0; i < header.e_shnum; ++i) {
-    Elf64_Shdr section = {};
-    if (!read_at(behind(image, header.e_shoff + i * sizeof section), &section, sizeof section)) return {};
-    if ((section.sh_flags & SHF_ALLOC) == 0 || section.sh_size > kMost) continue;
-    if ((section.sh_flags & SHF_WRITE) != 0) {
-      size.globals += section.sh_size;
-    } else if (section.sh_type != SHT_NOBITS) {
-      size.code += section.sh_size;
+    if (i % kAtOnce == 0) {
+      const unsigned count = header.e_shnum - i < kAtOnce ? header.e_shnum - i : kAtOnce;
+      if (!read_at(behind(image, header.e_shoff + i * sizeof sections[0]), sections,
+                   count * sizeof sections[0])) {
+        return {};
+      }
     }
+    add_section(sections[i % kAtOnce], size);
   }
   return size.globals < kMost && size.code < kMost ? size : ImageSize{};
 }
@@ -154,43 +165,41 @@ bool runs(unsigned capability, unsigned of_entry) noexcept {
   return of_entry / 10 == capability / 10 && of_entry % 10 <= capability % 10;
 }
 
-// The driver takes the latest cubin that the card runs, and compiles the PTX where there is none. Of what is
-// compressed the others tell: they come from one source.
-class FatBinary {
- public:
-  explicit FatBinary(unsigned capability) noexcept : capability_(capability) {}
-
-  ImageSize size(const void* image) noexcept {
-    FatHeader header = {};
-    if (!read_at(image, &header, sizeof header) || header.magic != kFatMagic || header.size > kMost)
-      return {};
-    for (std::uint64_t at = header.header_size; at < header.header_size + header.size;) {
-      FatEntry entry = {};
-      if (!read_at(behind(image, at), &entry, sizeof entry) || entry.header_size < sizeof entry) break;
-      if ((entry.flags & kCompressed) == 0) look(entry, behind(image, at + entry.header_size));
-      if (entry.size > header.size) break;
-      at += entry.header_size + entry.size;
-    }
-    return chosen_ != 0 || least_.globals == kMost ? best_ : least_;
+// Calls visit(entry, its image) for each that is not compressed.
+template <typename Visit>
+void each_entry(const void* image, Visit visit) noexcept {
+  FatHeader header = {};
+  if (!read_at(image, &header, sizeof header) || header.magic != kFatMagic || header.size > kMost) return;
+  for (std::uint64_t at = header.header_size; at < header.header_size + header.size;) {
+    FatEntry entry = {};
+    if (!read_at(behind(image, at), &entry, sizeof entry) || entry.header_size < sizeof entry) return;
+    if ((entry.flags & kCompressed) == 0) visit(entry, behind(image, at + entry.header_size));
+    if (entry.size > header.size) return;
+    at += entry.header_size + entry.size;
   }
+}
 
- private:
-  void look(const FatEntry& entry, const char* image) noexcept {
+// The driver takes the latest cubin that the card runs. Where that does not tell, or PTX is compiled, the
+// least of the others does: they come from one source.
+ImageSize size_of_fat(const void* image, unsigned capability) noexcept {
+  const char* best = nullptr;
+  unsigned best_capability = 0;
+  each_entry(image, [&](const FatEntry& entry, const char* inside) {
+    if (entry.kind != kCubinEntry || !runs(capability, entry.capability)) return;
+    if (best != nullptr && entry.capability < best_capability) return;
+    best = inside;
+    best_capability = entry.capability;
+  });
+  if (best != nullptr) return size_of_cubin(best);
+  ImageSize least = {kMost, 0};
+  each_entry(image, [&](const FatEntry& entry, const char* inside) {
     if (entry.kind != kCubinEntry && entry.kind != kPtxEntry) return;
     const ImageSize found =
-        entry.kind == kCubinEntry ? size_of_cubin(image) : ImageSize{PtxText(image).globals(), 0};
-    if (found.globals < least_.globals) least_ = found;
-    if (entry.kind != kCubinEntry || !runs(capability_, entry.capability) || entry.capability < chosen_)
-      return;
-    chosen_ = entry.capability;
-    best_ = found;
-  }
-
-  unsigned capability_;
-  unsigned chosen_ = 0;
-  ImageSize best_;
-  ImageSize least_ = {kMost, 0};
-};
+        entry.kind == kCubinEntry ? size_of_cubin(inside) : ImageSize{PtxText(inside).globals(), 0};
+    if (found.globals < least.globals) least = found;
+  });
+  return least.globals == kMost ? ImageSize{} : least;
+}
 
 bool is_ptx(const void* image) noexcept {
   char first = '\0';
@@ -204,7 +213,7 @@ ImageSize image_size(const void* image, unsigned capability) noexcept {
   if (read_at(image, &wrapper, sizeof wrapper) && wrapper.magic == kWrapperMagic) image = wrapper.data;
   const ImageSize cubin = size_of_cubin(image);
   if (cubin.globals != 0 || cubin.code != 0) return cubin;
-  const ImageSize fat = FatBinary(capability).size(image);
+  const ImageSize fat = size_of_fat(image, capability);
   if (fat.globals != 0 || fat.code != 0) return fat;
   return {is_ptx(image) ? PtxText(image).globals() : 0, 0};
 }
