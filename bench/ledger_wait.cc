@@ -2,11 +2,11 @@
 //
 //   ledger_wait DIRECTORY [CREATES] [REPEATS] [KILLED]
 //
-// In each repeat so many processes (200) start at once; each takes the ledger's lock, loads what is on its
-// card (one of eight) and makes a lease durable, as a create does. KILLED more (0) do the same and get
-// SIGKILL at a random moment. Prints one JSON line: in milliseconds, how long the process of all repeats
-// waited that waited longest until it had the lock, and the longest of half and of 99 in 100 of them; and how
-// long a repeat took.
+// In each repeat so many processes (200) start at once; each looks at the leases on its card (one of
+// eight), has its turn at the ledger's lock and makes a lease durable, as a create does. KILLED more (0) do
+// the same and get SIGKILL at a random moment. Prints one JSON line: in milliseconds, how long the process of
+// all repeats waited that waited longest until it had the lock, and the longest of half and of 99 in 100 of
+// them; and how long a repeat took.
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -22,12 +22,15 @@
 #include <string>
 #include <vector>
 
+#include "runtime-shim/state/gone.h"
 #include "runtime-shim/state/ledger.h"
+#include "runtime-shim/state/liveness.h"
 
 namespace {
 
 using hami::state::Lease;
 using hami::state::Ledger;
+using hami::state::Scope;
 
 constexpr int kMostCreates = 4096;
 
@@ -47,13 +50,18 @@ struct Shared {
   const std::string card = "GPU-" + std::to_string(number % 8);
   while (!shared.go.load()) ::usleep(200);
   const double begin = now_ms();
-  auto ledger = Ledger::open_for(dir, {{"nvidia", card}}, key, 60'000);
-  if (!ledger) ::_exit(1);
-  if (number < kMostCreates) shared.waited[number] = now_ms() - begin;
-  Lease lease;
-  lease.key = lease.container_id = key;
-  lease.holdings = {{"nvidia", card, hami::Bytes::mib(100), hami::Percent{1}, false}};
-  ::_exit(ledger->commit(lease) ? 0 : 1);
+  const Scope scope{dir, std::vector<hami::state::DeviceName>{{"nvidia", card}}, key, 60'000};
+  const auto done = hami::state::in_turn(scope, [&](Ledger& ledger) -> hami::Result<> {
+    if (number < kMostCreates) shared.waited[number] = now_ms() - begin;
+    Lease lease;
+    lease.key = lease.container_id = key;
+    lease.boot_id = hami::state::boot_id();
+    lease.creator_pid = ::getppid();  // it lives as long as the repeat
+    lease.creator_start = hami::state::start_time(lease.creator_pid).value_or(0);
+    lease.holdings = {{"nvidia", card, hami::Bytes::mib(100), hami::Percent{1}, false}};
+    return ledger.commit(lease);
+  });
+  ::_exit(done ? 0 : 1);
 }
 
 // False when a create that nobody killed failed.

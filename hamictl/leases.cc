@@ -2,6 +2,7 @@
 
 #include "oci-config/base/log.h"
 #include "oci-config/base/text.h"
+#include "runtime-shim/state/gone.h"
 #include "runtime-shim/state/ledger.h"
 #include "runtime-shim/subdevices.h"
 
@@ -78,11 +79,8 @@ Result<std::string> list_leases(const std::string& state_dir, bool json) {
 
 Result<std::string> release_stale(const std::string& state_dir) {
   std::string out;
-  {
-    HAMI_TRY(auto ledger, state::Ledger::open(state_dir));
-    HAMI_TRY(const auto ended, ledger.release_stale());
-    for (const auto& key : ended) out += text::cat({"released ", key, "\n"});
-  }
+  HAMI_TRY(const auto ended, state::end_gone(state_dir));
+  for (const auto& key : ended) out += text::cat({"released ", key, "\n"});
   if (out.empty()) out = "no stale lease\n";
   return out + reclaimed(state_dir);
 }

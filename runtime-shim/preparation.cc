@@ -22,6 +22,7 @@
 #include "runtime-shim/request/engine_devices.h"
 #include "runtime-shim/request/requirement.h"
 #include "runtime-shim/state/claims.h"
+#include "runtime-shim/state/gone.h"
 #include "runtime-shim/state/liveness.h"
 #include "runtime-shim/subdevices.h"
 #include "vendors/recipe_cache.h"
@@ -30,12 +31,19 @@ namespace hami::shim {
 
 namespace {
 
-// Leases that a create looks at for containers that are gone, beside its own work; all of them only when
-// there is no room.
-constexpr std::size_t kStaleChecks = 16;
+// Claims of Pods that a create looks at for Pods that are gone, beside its own work.
+constexpr std::size_t kStaleClaims = 16;
 // A create has its turn at the ledger in milliseconds; when hundreds come at once on a busy node, it waits
 // rather than fails.
 constexpr int kTurnMs = 30'000;
+// A turn that came later than this many milliseconds is told in our own log.
+constexpr std::int64_t kLateMs = 100;
+
+std::int64_t now_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 // An engine of an ordinary user cannot take part in the node's ledger, so it cannot be given a part of a
 // device.
@@ -86,9 +94,21 @@ void add_engine_devices_of(const std::string& vendor, Names uuids, Request& requ
   request.vendors.push_back(std::move(given));
 }
 
+std::vector<state::Holding> holdings_of(const Allocation& allocation) {
+  std::vector<state::Holding> out;
+  for (const VendorAllocation& vendor : allocation.vendors) {
+    for (const Grant& grant : vendor.grants) out.push_back(grant.holding);
+  }
+  return out;
+}
+
 bool is_by_engine(const VendorRequest& vendor) { return vendor.by_engine; }
 
 bool is_scheduled(const VendorRequest& vendor) { return vendor.scheduled.has_value(); }
+
+bool is_any_scheduled(const Request& request) {
+  return std::any_of(request.vendors.begin(), request.vendors.end(), is_scheduled);
+}
 
 }  // namespace
 
@@ -247,9 +267,8 @@ Result<> Preparation::discover(const Request& request) {
 
 bool Preparation::is_prepared() const {
   const std::string key = state::lease_key(name_.engine_root, name_.id);
-  const auto ledger = state::Ledger::open_for(config_.roots.state_dir, {}, key);
-  if (!ledger) return false;
-  const auto& leases = ledger->leases();
+  const state::Scope ours{config_.roots.state_dir, std::vector<state::DeviceName>{}, key};
+  const auto leases = state::Ledger::look(ours).leases;
   return std::any_of(leases.begin(), leases.end(), [&](const state::Lease& lease) {
     return lease.key == key && lease.creator_pid == name_.creator &&
            lease.creator_start == state::start_time(name_.creator);
@@ -283,7 +302,7 @@ bool Preparation::has_driver_slices() const {
 // counts as held.
 void Preparation::reclaim() {
   if (!has_driver_slices() || !has_subdevices(config_.roots.state_dir)) return;
-  if (auto ledger = state::Ledger::open(config_.roots.state_dir)) (void)ledger->release_stale();
+  (void)state::end_gone(config_.roots.state_dir);
   for (const std::string& problem : reclaim_subdevices(config_.roots.state_dir))
     append_log(config_.log, "warning", problem);
 }
@@ -324,10 +343,9 @@ Result<> Preparation::make_subdevices(Allocation& allocation) {
 
 // What schedulers decided for this container, by what it shows; its claim is durable before its lease.
 Result<> Preparation::obey_schedulers(Request& request) {
-  if (std::none_of(request.vendors.begin(), request.vendors.end(), is_scheduled)) return {};
+  if (!is_any_scheduled(request)) return {};
   const Pod pod = pod_of(container_.view);
   const std::string& dir = config_.roots.state_dir;
-  state::drop_stale_claims(dir, kStaleChecks);
   state::PodClaims claims = state::load_claims(dir, pod.uid, pod.sandbox_id);
   claims.engine_root = name_.engine_root;
   bool claimed = false;
@@ -346,17 +364,17 @@ Result<> Preparation::obey_schedulers(Request& request) {
   return claimed ? state::save_claims(dir, claims) : Result<>{};
 }
 
-// With the leases that count for this request: those on the vendors' devices, or all where a ceiling needs
-// the rest of the namespace.
-Result<state::Ledger> Preparation::ledger_for_devices() const {
-  const std::string& dir = config_.roots.state_dir;
-  if (!config_.policy.namespaces.empty()) return state::Ledger::open(dir, kTurnMs);
-  std::vector<state::DeviceName> devices;
+// The leases that count for this request: those on the vendors' devices, or all where a ceiling needs the
+// rest of the namespace.
+state::Scope Preparation::scope() const {
+  state::Scope scope{config_.roots.state_dir, std::nullopt, container_.key, kTurnMs};
+  if (!config_.policy.namespaces.empty()) return scope;
+  scope.devices.emplace();
   for (const VendorNode& node : node_) {
     for (const vendors::Device& device : node.inventory.devices)
-      devices.push_back({node.inventory.vendor, device.uuid});
+      scope.devices->push_back({node.inventory.vendor, device.uuid});
   }
-  return state::Ledger::open_for(dir, devices, container_.key, kTurnMs);
+  return scope;
 }
 
 // What there is room for, on the devices and in the Pod's namespace.
@@ -367,30 +385,34 @@ Result<Allocation> Preparation::within_ceiling(const Request& request,
   return allocation;
 }
 
-// Chooses the devices and makes the lease durable, under the ledger's lock.
+void Preparation::tell_late_turn(std::int64_t waited_ms) const {
+  append_log(config_.log, "info",
+             text::cat({"container ", text::quote(name_.id), ": waited ", std::to_string(waited_ms),
+                        " ms for its turn at the ledger"}));
+}
+
+// Chooses the devices and makes the lease durable.
 Result<Allocation> Preparation::reserve(Request& request) {
-  HAMI_TRY(auto ledger, ledger_for_devices());
-  for (const std::string& finding : ledger.findings()) append_log(config_.log, "warning", finding);
-  HAMI_CHECK(refuse_second_lease(ledger));
-  HAMI_CHECK(ledger.release_stale(kStaleChecks));
-  HAMI_CHECK(obey_schedulers(request));
-  const auto choose = [&] { return within_ceiling(request, held(ledger)); };
-  auto allocation = choose();
-  if (!allocation && allocation.error().code == Errc::exhausted) {
-    HAMI_CHECK(ledger.release_stale());
-    allocation = choose();
-  }
-  if (!allocation) return allocation;
-  lease_ = lease(request, *allocation);
-  HAMI_CHECK(ledger.commit(lease_));
+  Allocation allocation;
+  const std::int64_t began = now_ms();
+  lease_ = empty_lease(request);
+  if (is_any_scheduled(request)) state::drop_stale_claims(config_.roots.state_dir, kStaleClaims);
+  HAMI_CHECK(state::in_turn(scope(), [&](state::Ledger& ledger) -> Result<> {
+    if (const std::int64_t waited = now_ms() - began; waited >= kLateMs) tell_late_turn(waited);
+    for (const std::string& finding : ledger.findings()) append_log(config_.log, "warning", finding);
+    HAMI_CHECK(refuse_second_lease(ledger));
+    HAMI_CHECK(obey_schedulers(request));
+    HAMI_TRY(allocation, within_ceiling(request, held(ledger)));
+    lease_.holdings = holdings_of(allocation);
+    return ledger.commit(lease_);
+  }));
   return allocation;
 }
 
 // Another create with the same id is under way, or the container lives: its devices must stay its own.
-Result<> Preparation::refuse_second_lease(state::Ledger& ledger) {
+Result<> Preparation::refuse_second_lease(const state::Ledger& ledger) const {
   for (const state::Lease& lease : ledger.leases()) {
     if (lease.key != container_.key) continue;
-    if (state::is_stale(lease)) return ledger.release(container_.key);
     return fail(Errc::invalid_request,
                 text::cat({"container ", text::quote(lease.container_id), " already holds devices"}),
                 "delete it first, or use another id");
@@ -398,7 +420,8 @@ Result<> Preparation::refuse_second_lease(state::Ledger& ledger) {
   return {};
 }
 
-state::Lease Preparation::lease(const Request& request, const Allocation& allocation) const {
+// A lease of this container that holds nothing yet.
+state::Lease Preparation::empty_lease(const Request& request) const {
   state::Lease lease;
   lease.key = container_.key;
   lease.container_id = name_.id;
@@ -410,9 +433,6 @@ state::Lease Preparation::lease(const Request& request, const Allocation& alloca
   lease.creator_pid = name_.creator;
   lease.creator_start = state::start_time(lease.creator_pid).value_or(0);
   lease.created_at = static_cast<std::int64_t>(std::time(nullptr));
-  for (const VendorAllocation& vendor : allocation.vendors) {
-    for (const Grant& grant : vendor.grants) lease.holdings.push_back(grant.holding);
-  }
   return lease;
 }
 

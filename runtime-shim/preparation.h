@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -64,18 +65,19 @@ class Preparation {
   Result<> discover(const Request& request);
   Result<> obey_schedulers(Request& request);
   Result<Allocation> reserve(Request& request);
-  [[nodiscard]] Result<state::Ledger> ledger_for_devices() const;
+  [[nodiscard]] state::Scope scope() const;
+  void tell_late_turn(std::int64_t waited_ms) const;
   [[nodiscard]] Result<Allocation> within_ceiling(const Request& request,
                                                   const std::vector<state::Lease>& leases) const;
   void tell_refused_syscalls(const std::vector<std::string>& syscalls) const;
-  Result<> refuse_second_lease(state::Ledger& ledger);
+  [[nodiscard]] Result<> refuse_second_lease(const state::Ledger& ledger) const;
   Result<oci::ContainerEdits> cdi_edits(const Request& request, const oci::ContainerView& view) const;
   [[nodiscard]] bool has_driver_slices() const;
   void reclaim();
   [[nodiscard]] std::vector<state::Lease> held(const state::Ledger& ledger) const;
   void use_modes(const Allocation& allocation);
   Result<> make_subdevices(Allocation& allocation);
-  [[nodiscard]] state::Lease lease(const Request& request, const Allocation& allocation) const;
+  [[nodiscard]] state::Lease empty_lease(const Request& request) const;
 
   const Config& config_;
   ContainerName name_;

@@ -55,6 +55,21 @@ Result<std::vector<std::string>> list(const std::string& dir) {
   return names;
 }
 
+std::vector<std::string> keys_of(const std::vector<std::string>& names) {
+  std::vector<std::string> keys;
+  for (const std::string& name : names) {
+    if (ends_with(name, kSuffix) && name.front() != '.')
+      keys.push_back(name.substr(0, name.size() - kSuffix.size()));
+  }
+  return keys;
+}
+
+std::optional<Snapshot::File> file_at(const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) return std::nullopt;
+  return Snapshot::File{info.st_ino, info.st_ctim.tv_sec, info.st_ctim.tv_nsec, info.st_size};
+}
+
 Result<> make_private_dir(const std::string& path) {
   HAMI_CHECK(files::make_dirs(path, 0700));
   struct stat info {};
@@ -96,33 +111,70 @@ Result<Ledger> Ledger::locked(const std::string& state_dir, int timeout_ms) {
   return ledger;
 }
 
-Result<Ledger> Ledger::open(const std::string& state_dir, int timeout_ms) {
-  HAMI_TRY(Ledger ledger, locked(state_dir, timeout_ms));
-  HAMI_CHECK(ledger.load());
+Result<Ledger> Ledger::loaded(const Scope& scope, const Snapshot* snapshot) {
+  HAMI_TRY(Ledger ledger, locked(scope.state_dir, scope.timeout_ms));
+  ledger.snapshot_ = snapshot;
+  if (scope.devices && ledger.index().is_complete()) {
+    HAMI_CHECK(ledger.load_on(*scope.devices, scope.key));
+  } else {
+    HAMI_CHECK(ledger.load());
+  }
+  ledger.snapshot_ = nullptr;
   return ledger;
+}
+
+Result<Ledger> Ledger::open(const std::string& state_dir, int timeout_ms) {
+  return loaded({state_dir, std::nullopt, "", timeout_ms}, nullptr);
 }
 
 Result<Ledger> Ledger::open_for(const std::string& state_dir, const std::vector<DeviceName>& devices,
                                 const std::string& key, int timeout_ms) {
-  HAMI_TRY(Ledger ledger, locked(state_dir, timeout_ms));
-  if (ledger.index().is_complete()) {
-    HAMI_CHECK(ledger.load_on(devices, key));
-  } else {
-    HAMI_CHECK(ledger.load());
+  return loaded({state_dir, devices, key, timeout_ms}, nullptr);
+}
+
+Result<Ledger> Ledger::open(const Scope& scope, const Snapshot& snapshot) { return loaded(scope, &snapshot); }
+
+Snapshot Ledger::look(const Scope& scope) {
+  Ledger ledger;
+  ledger.dir_ = scope.state_dir + "/ledger";
+  std::vector<std::string> keys;
+  if (scope.devices && ledger.index().is_complete()) {
+    keys = ledger.index().keys_on(*scope.devices);
+    if (std::find(keys.begin(), keys.end(), scope.key) == keys.end()) keys.push_back(scope.key);
+  } else if (const auto names = list(ledger.dir_)) {
+    keys = keys_of(*names);
   }
-  return ledger;
+  Snapshot out;
+  for (const std::string& key : keys) {
+    // Before the lease is read: if it is replaced meanwhile, it does not count as unchanged.
+    const auto file = file_at(ledger.path_of(key));
+    auto lease = load_lease(ledger.path_of(key), key);
+    if (!file || !lease) continue;
+    out.files.insert({key, {*file, out.leases.size()}});
+    out.leases.push_back(*std::move(lease));
+  }
+  return out;
 }
 
 std::string Ledger::path_of(const std::string& key) const { return text::cat({dir_, "/", key, kSuffix}); }
 
 // Loads the lease of this file, or what is known about it without.
 void Ledger::take(const std::string& key) {
+  if (take_unchanged(key)) return;
   auto lease = load_lease(path_of(key), key);
   if (lease) {
     leases_.push_back(*std::move(lease));
   } else {
     keep_damaged(key, lease.error());
   }
+}
+
+bool Ledger::take_unchanged(const std::string& key) {
+  if (snapshot_ == nullptr) return false;
+  const auto known = snapshot_->files.find(key);
+  if (known == snapshot_->files.end() || file_at(path_of(key)) != known->second.first) return false;
+  leases_.push_back(snapshot_->leases[known->second.second]);
+  return true;
 }
 
 void Ledger::keep_damaged(const std::string& key, const Error& why) {
@@ -152,9 +204,8 @@ Result<> Ledger::load() {
   for (const std::string& name : names) {
     // A temporary file of a writer that died: the lock is ours, so nobody is writing it.
     if (name.front() == '.') ::unlinkat(AT_FDCWD, text::cat({dir_, "/", name}).c_str(), 0);
-    if (!ends_with(name, kSuffix) || name.front() == '.') continue;
-    take(name.substr(0, name.size() - kSuffix.size()));
   }
+  for (const std::string& key : keys_of(names)) take(key);
   has_all_ = true;
   const auto repaired = index().repair(leases_);
   // Without an index everything is loaded: slower, and never wrong.
@@ -171,6 +222,7 @@ Result<> Ledger::load_on(const std::vector<DeviceName>& devices, const std::stri
   if (is_key(key) && std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
   for (const std::string& name : keys) {
     // What a writer listed and did not write, or removed and did not unlist.
+    if (is_key(name) && take_unchanged(name)) continue;
     if (!is_key(name) || !is_there(path_of(name))) {
       index().forget(name, devices);
       continue;
@@ -238,35 +290,34 @@ Result<> Ledger::release(const std::string& key) {
   return {};
 }
 
-Result<std::vector<std::string>> Ledger::release_stale(std::size_t most) {
-  std::vector<std::string> ended;
-  const std::size_t count = leases_.size();
-  const std::size_t first = most < count ? static_cast<std::size_t>(::getpid()) % count : 0;
-  for (std::size_t i = 0; i < std::min(most, count); ++i) {
-    const Lease& lease = leases_[(first + i) % count];
-    if (is_stale(lease)) ended.push_back(lease.key);
+Result<std::vector<std::string>> Ledger::end(const std::vector<Lease>& gone) {
+  std::vector<Lease> ended;
+  std::vector<std::string> files;
+  std::vector<std::string> cards;
+  for (const Lease& lease : gone) {
+    if (std::find(leases_.begin(), leases_.end(), lease) == leases_.end()) continue;
+    // An engine makes many containers: the same lease may be another one's.
+    if (lease.engine_root.empty() && !is_stale(lease)) continue;
+    HAMI_CHECK(files::remove_tree(text::cat({state_dir_, "/containers/", lease.key})));
+    files.push_back(text::cat({lease.key, kSuffix}));
+    for (const Holding& holding : lease.holdings) cards.push_back(holding.device);
+    ended.push_back(lease);
   }
-  std::sort(ended.begin(), ended.end());
-  std::vector<std::string> names;
-  names.reserve(ended.size());
-  for (const std::string& key : ended) {
-    HAMI_CHECK(files::remove_tree(text::cat({state_dir_, "/containers/", key})));
-    names.push_back(text::cat({key, kSuffix}));
+  if (ended.empty()) return std::vector<std::string>{};
+  if (!cards.empty()) HAMI_CHECK(drop_boards(state_dir_, cards));
+  HAMI_CHECK(unlink_durably(dir_, files));
+  std::vector<std::string> keys;
+  for (const Lease& lease : ended) {
+    index().remove(lease);
+    std::erase(leases_, lease);
+    keys.push_back(lease.key);
   }
-  if (!names.empty()) {
-    HAMI_CHECK(drop_boards(state_dir_));
-    HAMI_CHECK(unlink_durably(dir_, names));
-  }
-  for (const Lease& lease : leases_) {
-    if (std::binary_search(ended.begin(), ended.end(), lease.key)) index().remove(lease);
-  }
-  std::erase_if(
-      leases_, [&](const Lease& lease) { return std::binary_search(ended.begin(), ended.end(), lease.key); });
-  if (has_all_ && most >= count) HAMI_CHECK(remove_orphans());
-  return ended;
+  std::sort(keys.begin(), keys.end());
+  return keys;
 }
 
 Result<> Ledger::remove_orphans() {
+  if (!has_all_) return {};
   const std::string dir = state_dir_ + "/containers";
   const auto names = list(dir);
   if (!names) return {};  // no container yet

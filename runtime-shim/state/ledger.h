@@ -6,7 +6,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "oci-config/base/result.h"
@@ -53,6 +56,28 @@ struct Lease {
 // Stable key of a container: the id, made safe for a file name, and a hash of engine root and id.
 [[nodiscard]] std::string lease_key(const std::string& engine_root, const std::string& container_id);
 
+// Which leases are asked for: those on some devices and the one of `key`, or all.
+struct Scope {
+  std::string state_dir;
+  std::optional<std::vector<DeviceName>> devices;  // nullopt: all leases
+  std::string key;
+  int timeout_ms = 5000;
+};
+
+// What the ledger held a moment ago, seen without its lock. A lease counts as unchanged as long as its file
+// is the very same: every change makes another file.
+struct Snapshot {
+  struct File {
+    std::uint64_t inode = 0;
+    std::int64_t changed_s = 0;  // ctime
+    std::int64_t changed_ns = 0;
+    std::int64_t size = 0;
+    friend bool operator==(const File&, const File&) = default;
+  };
+  std::vector<Lease> leases;
+  std::map<std::string, std::pair<File, std::size_t>> files;  // by key, with the number of its lease
+};
+
 // The ledger with its lock held. One writer at a time on the node; the kernel releases the lock at any death.
 class Ledger {
  public:
@@ -67,6 +92,12 @@ class Ledger {
   [[nodiscard]] static Result<Ledger> open_for(const std::string& state_dir,
                                                const std::vector<DeviceName>& devices, const std::string& key,
                                                int timeout_ms = 5000);
+  // Reads only what is not in the snapshot, or not any more as it was there.
+  [[nodiscard]] static Result<Ledger> open(const Scope& scope, const Snapshot& snapshot);
+
+  // The leases as they are just now, without the lock: each is whole, and may have ended when this returns.
+  // One that cannot be read is left out.
+  [[nodiscard]] static Snapshot look(const Scope& scope);
 
   [[nodiscard]] const std::vector<Lease>& leases() const { return leases_; }
   [[nodiscard]] const std::vector<std::string>& findings() const { return findings_; }
@@ -77,22 +108,25 @@ class Ledger {
   // Ends a lease and removes its container directory; one that is not there is success.
   [[nodiscard]] Result<> release(const std::string& key);
 
-  // Of the loaded leases, ends those whose container is gone; looks at no more than `most`, and which ones
-  // differs from call to call. When it has looked at all that there are, container directories without a
-  // lease are removed too. Returns the keys that ended.
-  [[nodiscard]] Result<std::vector<std::string>> release_stale(std::size_t most = SIZE_MAX);
+  // Ends those of the loaded leases that are among `gone` (see gone.h) and are the same still: a container's
+  // next lease has another creator. Returns the keys that ended.
+  [[nodiscard]] Result<std::vector<std::string>> end(const std::vector<Lease>& gone);
+
+  // Removes container directories without a lease: a writer died between releasing and removing. Only where
+  // every lease is loaded; else does nothing.
+  [[nodiscard]] Result<> remove_orphans();
 
  private:
   Ledger() = default;
   static Result<Ledger> locked(const std::string& state_dir, int timeout_ms);
+  static Result<Ledger> loaded(const Scope& scope, const Snapshot* snapshot);
   Result<> load();
   Result<> load_on(const std::vector<DeviceName>& devices, const std::string& key);
   void take(const std::string& key);
+  bool take_unchanged(const std::string& key);
   static Result<Lease> load_lease(const std::string& path, const std::string& key);
   void keep_damaged(const std::string& key, const Error& why);
   void set_aside(const std::string& path, const Error& why);
-  // Container directories without a lease: a writer died between releasing and removing.
-  Result<> remove_orphans();
 
   [[nodiscard]] std::vector<std::string> cards_of(const std::string& key) const;
   [[nodiscard]] std::string path_of(const std::string& key) const;
@@ -100,7 +134,8 @@ class Ledger {
 
   std::string dir_;
   std::string state_dir_;
-  bool has_all_ = false;  // leases_ has every lease of the node
+  const Snapshot* snapshot_ = nullptr;  // while loading
+  bool has_all_ = false;                // leases_ has every lease of the node
   UniqueFd lock_;
   std::vector<Lease> leases_;
   std::vector<std::string> findings_;

@@ -197,3 +197,50 @@ container_stopped() { [ "$(low_level state "$1" | jq -r .status)" = stopped ]; }
   "$HAMI" --root "$T/root2" delete --force same
   assert_nothing_left
 }
+
+# more_leases COUNT DEVICE: so many leases of living containers, each of a byte of the device; copies of the first lease.
+more_leases() {
+  local template pid=$BASHPID start i
+  template=$(cat "$STATE"/ledger/one-*.json)
+  start=$(cut -d' ' -f22 "/proc/$pid/stat")
+  for ((i = 0; i < $1; i++)); do
+    jq --arg key "copy-$2-$i" --arg device "$2" --argjson pid "$pid" --argjson start "$start" \
+      '.key = $key | .container = $key | .creatorPid = $pid | .creatorStart = $start | .holdings[0].device = $device |
+       .holdings[0].memory = 1 | .holdings[0].cores = 0' <<<"$template" >"$STATE/ledger/copy-$2-$i.json"
+  done
+  # Listed under their devices.
+  "$HAMI_BUILD_DIR/bin/hamictl" ps --state-dir "$STATE" >/dev/null
+}
+
+# under_lock NAME: the system calls that a create of the bundle makes while it has the ledger's lock, one a line, in
+# $T/under-lock.
+under_lock() {
+  strace -s 200 -o "$T/trace" "$HAMI" --root "$T/root" create --bundle "$T/$1" "$1" </dev/null >"$T/$1/output" 2>&1 3>&-
+  awk '/^flock\(.*= 0$/ { split($0, part, /[(,]/); lock = part[2]; next }
+       lock && index($0, "close(" lock ")") == 1 { lock = "" }
+       lock' "$T/trace" >"$T/under-lock"
+  assert_in 'renameat' "$(cat "$T/under-lock")"
+  hami delete --force "$1"
+}
+
+@test "under the lock no container is looked at, a lease costs one system call, and one on another device none" {
+  need strace
+  printf '%s\n' '[policy]' 'split_count = 1000' >>"$T/config.toml"
+  slice_bundle one 1 sleep 100000
+  slice_bundle two 1 true
+  hami create --bundle "$T/one" one </dev/null >"$T/one/output" 2>&1 3>&-
+  local device few many
+  device=$(jq -r '.holdings[0].device' "$STATE"/ledger/one-*.json)
+
+  under_lock two
+  few=$(wc -l <"$T/under-lock")
+  more_leases 40 "$device"
+  under_lock two
+  many=$(wc -l <"$T/under-lock")
+  [ "$many" -le $((few + 40 + 5)) ] || explain "41 leases cost $many system calls, one $few"
+  assert_equal "" "$(grep -v '^write' "$T/under-lock" | grep -e '"/proc/' -e "$T/root")"
+
+  more_leases 200 GPU-elsewhere
+  under_lock two
+  assert_equal "$many" "$(wc -l <"$T/under-lock")"
+}

@@ -12,6 +12,7 @@
 
 #include "oci-config/base/text.h"
 #include "runtime-shim/allocation.h"
+#include "runtime-shim/state/gone.h"
 #include "runtime-shim/state/ledger.h"
 #include "runtime-shim/state/liveness.h"
 #include "tests/unit/runtime-shim/fixtures.h"
@@ -60,11 +61,11 @@ class ClusterDay : public ::testing::Test {
 
   // As create does it; the container is "running" when its state file names this process.
   bool create(state::Ledger& ledger, const std::string& id) {
-    EXPECT_TRUE(ledger.release_stale(16));
+    EXPECT_TRUE(ledger.end(state::gone_among(ledger.leases(), "", 16)));
     const Request request = random_request();
     auto got = allocate(request, node_, ledger.leases(), policy_);
     if (!got) {
-      EXPECT_TRUE(ledger.release_stale());
+      EXPECT_TRUE(ledger.end(state::gone_among(ledger.leases())));
       got = allocate(request, node_, ledger.leases(), policy_);
     }
     if (!got) {
@@ -168,7 +169,7 @@ TEST_F(ClusterDay, NeverOvercommitsNeverLosesALivingLeaseAndEndsTheDeadOnes) {
   EXPECT_GT(created, count / 10);
   EXPECT_GT(refused, count / 10);
   auto ledger = open();
-  ASSERT_TRUE(ledger.release_stale());
+  ASSERT_TRUE(ledger.end(state::gone_among(ledger.leases())));
   EXPECT_EQ(ledger.leases().size(), living_.size()) << "the dead ones are ended";
 }
 
@@ -179,13 +180,13 @@ TEST_F(ClusterDay, ARebootEndsEverythingAndAClockThatJumpsEndsNothing) {
     lease.created_at = lease.created_at % 2 == 0 ? 0 : 4102444800;  // 1970 and 2100
     ASSERT_TRUE(ledger.commit(lease));
   }
-  ASSERT_TRUE(ledger.release_stale());
+  ASSERT_TRUE(ledger.end(state::gone_among(ledger.leases())));
   ASSERT_EQ(ledger.leases().size(), living_.size());
   for (state::Lease lease : std::vector<state::Lease>(ledger.leases())) {
     lease.boot_id = "00000000-0000-0000-0000-000000000000";
     ASSERT_TRUE(ledger.commit(lease));
   }
-  ASSERT_TRUE(ledger.release_stale());
+  ASSERT_TRUE(ledger.end(state::gone_among(ledger.leases())));
   EXPECT_TRUE(ledger.leases().empty());
 }
 

@@ -19,6 +19,7 @@
 
 #include "oci-config/base/files.h"
 #include "oci-config/base/text.h"
+#include "runtime-shim/state/gone.h"
 #include "runtime-shim/state/lease_json.h"
 #include "runtime-shim/state/liveness.h"
 
@@ -145,8 +146,8 @@ TEST_F(LedgerTest, ADamagedLeaseKeepsItsDevicesUntilItIsReleased) {
   EXPECT_THAT(Ledger::open_for(dir_, {{"nvidia", "GPU-3"}}, "other")->leases(), IsEmpty());
 
   {
+    ASSERT_TRUE(end_gone(dir_));
     auto ledger = open();
-    ASSERT_TRUE(ledger.release_stale());
     expect_held(ledger);
     ASSERT_TRUE(ledger.release("two"));
   }
@@ -178,8 +179,7 @@ TEST_F(LedgerTest, RemovesWhatAKilledWriterLeft) {
   std::ofstream(dir_ / "ledger/.a.json.tmp-1") << "half";
   fs::create_directories(dir_ / "containers/orphan");
 
-  auto ledger = open();
-  ASSERT_TRUE(ledger.release_stale());
+  ASSERT_TRUE(end_gone(dir_));
 
   EXPECT_FALSE(fs::exists(dir_ / "ledger/.a.json.tmp-1"));
   EXPECT_FALSE(fs::exists(dir_ / "containers/orphan"));
@@ -224,7 +224,7 @@ TEST_F(LedgerTest, EndsTheLeasesOfDeadContainersOnly) {
   old_boot.boot_id = "another";
   for (const Lease& lease : {living("living"), dead("dead"), old_boot}) ASSERT_TRUE(open().commit(lease));
 
-  EXPECT_THAT(*open().release_stale(), ElementsAre("dead", "old-boot"));
+  EXPECT_THAT(*end_gone(dir_), ElementsAre("dead", "old-boot"));
   EXPECT_THAT(open().leases(), ElementsAre(living("living")));
 }
 
@@ -298,7 +298,7 @@ TEST_F(LedgerTest, HoldsTenThousandLeases) {
   auto ledger = open();
   EXPECT_EQ(ledger.leases().size(), 10000U);
   EXPECT_TRUE(ledger.commit(living("one-more")));
-  EXPECT_TRUE(ledger.release_stale(16));
+  EXPECT_TRUE(ledger.end(gone_among(ledger.leases(), "", 16)));
 }
 
 // A lease of this process on one device.
@@ -367,7 +367,7 @@ TEST_F(LedgerTest, WithoutTheListsEveryLeaseIsLoaded) {
 TEST_F(LedgerTest, AnOpeningForSomeDevicesRemovesNobodysDirectory) {
   ASSERT_TRUE(open().commit(on(living("a"), "GPU-1")));
   fs::create_directories(dir_ / "containers/a");
-  { EXPECT_TRUE(Ledger::open_for(dir_, {{"nvidia", "GPU-2"}}, "")->release_stale()); }
+  { EXPECT_TRUE(Ledger::open_for(dir_, {{"nvidia", "GPU-2"}}, "")->remove_orphans()); }
   EXPECT_TRUE(fs::exists(dir_ / "containers/a"));
 }
 

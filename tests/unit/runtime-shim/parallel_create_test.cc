@@ -21,6 +21,7 @@
 
 #include "oci-config/base/text.h"
 #include "runtime-shim/allocation.h"
+#include "runtime-shim/state/gone.h"
 #include "runtime-shim/state/ledger.h"
 #include "runtime-shim/state/liveness.h"
 #include "tests/unit/runtime-shim/fixtures.h"
@@ -78,19 +79,15 @@ class ParallelCreate : public ::testing::Test {
     lease.engine_root = dir_ / "engine";
     lease.container_id = id;
     lease.key = state::lease_key(lease.engine_root, id);
-    auto ledger = state::Ledger::open_for(dir_ / "state", devices, lease.key, 60'000);
-    if (!ledger) return ledger.error().line();
-    auto got = allocate(request_, node_, ledger->leases(), policy_);
-    if (!got) {
-      if (const auto ended = ledger->release_stale(); !ended) return ended.error().line();
-      got = allocate(request_, node_, ledger->leases(), policy_);
-    }
-    if (!got) return got.error().line();
-    lease.boot_id = state::boot_id();
-    lease.creator_pid = ::getpid();
-    lease.creator_start = state::start_time(::getpid()).value_or(0);
-    lease.holdings = {got->vendors.front().grants.front().holding};
-    const auto done = ledger->commit(lease);
+    const state::Scope scope{dir_ / "state", devices, lease.key, 60'000};
+    const auto done = state::in_turn(scope, [&](state::Ledger& ledger) -> Result<> {
+      HAMI_TRY(const auto got, allocate(request_, node_, ledger.leases(), policy_));
+      lease.boot_id = state::boot_id();
+      lease.creator_pid = ::getpid();
+      lease.creator_start = state::start_time(::getpid()).value_or(0);
+      lease.holdings = {got.vendors.front().grants.front().holding};
+      return ledger.commit(lease);
+    });
     return done ? "" : done.error().line();
   }
 
@@ -167,9 +164,9 @@ class ParallelCreate : public ::testing::Test {
   }
 
   void expect_full_cards() const {
+    ASSERT_TRUE(state::end_gone(dir_ / "state"));
     auto ledger = state::Ledger::open(dir_ / "state");
     ASSERT_TRUE(ledger) << ledger.error().line();
-    ASSERT_TRUE(ledger->release_stale());
     EXPECT_THAT(ledger->findings(), ::testing::IsEmpty());
     std::map<std::string, std::uint64_t> held;
     for (const state::Lease& lease : ledger->leases()) held[lease.holdings.front().device] += kPartMib;

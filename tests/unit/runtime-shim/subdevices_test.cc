@@ -1,6 +1,7 @@
 // Slices that a vendor's driver makes. The driver is a shell script that makes and removes files; everything
 // else is the real thing.
 #include "runtime-shim/subdevices.h"
+#include "runtime-shim/state/gone.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -86,10 +87,7 @@ class SubdevicesTest : public testing::Test {
     auto ledger = Ledger::open(state_);
     EXPECT_TRUE(ledger && ledger->release(key));
   }
-  void end_stale() const {
-    auto ledger = Ledger::open(state_);
-    EXPECT_TRUE(ledger && ledger->release_stale());
-  }
+  void end_stale() const { EXPECT_TRUE(state::end_gone(state_)); }
 
   Result<std::uint32_t> create(const state::Lease& lease, const vendors::SubdevicePlan& plan) const {
     HAMI_TRY(auto all, Subdevices::open(state_));

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "oci-config/base/text.h"
+#include "runtime-shim/state/gone.h"
 #include "runtime-shim/state/liveness.h"
 #include "runtime-shim/subdevices.h"
 #include "vendors/recipe_yaml.h"
@@ -135,10 +136,7 @@ class VendorSubdevices : public testing::TestWithParam<Driver> {
     auto ledger = Ledger::open(state());
     EXPECT_TRUE(ledger && ledger->release(key));
   }
-  void end_stale() const {
-    auto ledger = Ledger::open(state());
-    EXPECT_TRUE(ledger && ledger->release_stale());
-  }
+  void end_stale() const { EXPECT_TRUE(state::end_gone(state())); }
   [[nodiscard]] Result<std::uint32_t> create(const std::string& key) const {
     const auto lease = begin(key);
     HAMI_TRY(auto all, Subdevices::open(state()));
