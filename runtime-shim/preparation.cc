@@ -39,12 +39,6 @@ constexpr int kTurnMs = 30'000;
 // A turn that came later than this many milliseconds is told in our own log.
 constexpr std::int64_t kLateMs = 100;
 
-std::int64_t now_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 // An engine of an ordinary user cannot take part in the node's ledger, so it cannot be given a part of a
 // device.
 Result<> require_ledger(const std::string& state_dir) {
@@ -388,17 +382,16 @@ Result<Allocation> Preparation::within_ceiling(const Request& request,
 void Preparation::tell_late_turn(std::int64_t waited_ms) const {
   append_log(config_.log, "info",
              text::cat({"container ", text::quote(name_.id), ": waited ", std::to_string(waited_ms),
-                        " ms for its turn at the ledger"}));
+                        " ms for the lock of the ledger"}));
 }
 
 // Chooses the devices and makes the lease durable.
 Result<Allocation> Preparation::reserve(Request& request) {
   Allocation allocation;
-  const std::int64_t began = now_ms();
   lease_ = empty_lease(request);
   if (is_any_scheduled(request)) state::drop_stale_claims(config_.roots.state_dir, kStaleClaims);
   HAMI_CHECK(state::in_turn(scope(), [&](state::Ledger& ledger) -> Result<> {
-    if (const std::int64_t waited = now_ms() - began; waited >= kLateMs) tell_late_turn(waited);
+    if (ledger.waited_ms() >= kLateMs) tell_late_turn(ledger.waited_ms());
     for (const std::string& finding : ledger.findings()) append_log(config_.log, "warning", finding);
     HAMI_CHECK(refuse_second_lease(ledger));
     HAMI_CHECK(obey_schedulers(request));

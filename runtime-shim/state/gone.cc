@@ -1,11 +1,8 @@
 #include "runtime-shim/state/gone.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <optional>
 
 namespace hami::state {
 
@@ -13,27 +10,6 @@ namespace {
 
 // Leases that a create looks at beside its own work; all of them only when there is no room.
 constexpr std::size_t kSomeChecks = 16;
-
-// Who has the lock is in everybody's way: it runs before those who only prepare to ask for it, and so does
-// who wakes up with it. Everything is as before at the end, because this process becomes the low-level
-// runtime. Without root's rights nothing happens.
-class Hurry {
- public:
-  Hurry() {
-    errno = 0;
-    const int before = ::getpriority(PRIO_PROCESS, 0);
-    if (errno == 0 && before > kFirst && ::setpriority(PRIO_PROCESS, 0, kFirst) == 0) before_ = before;
-  }
-  Hurry(const Hurry&) = delete;
-  Hurry& operator=(const Hurry&) = delete;
-  ~Hurry() {
-    if (before_) ::setpriority(PRIO_PROCESS, 0, *before_);
-  }
-
- private:
-  static constexpr int kFirst = -20;
-  std::optional<int> before_;
-};
 
 }  // namespace
 
@@ -57,7 +33,6 @@ Result<> in_turn(const Scope& scope, const std::function<Result<>(Ledger&)>& use
     Result<> done;
     std::vector<Lease> seen;
     {
-      const Hurry hurry;
       HAMI_TRY(auto ledger, Ledger::open(scope, snapshot));
       HAMI_CHECK(ledger.end(gone));
       done = use(ledger);

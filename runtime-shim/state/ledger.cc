@@ -107,7 +107,10 @@ Result<Ledger> Ledger::locked(const std::string& state_dir, int timeout_ms) {
   ledger.dir_ = state_dir + "/ledger";
   HAMI_CHECK(make_private_dir(state_dir));
   HAMI_CHECK(make_private_dir(ledger.dir_));
+  const std::int64_t began = monotonic_ms();
+  ledger.hurry_ = Hurry::start();
   HAMI_TRY(ledger.lock_, lock_file(ledger.dir_ + "/lock", timeout_ms));
+  ledger.waited_ms_ = monotonic_ms() - began;
   return ledger;
 }
 

@@ -16,6 +16,7 @@
 #include "oci-config/base/unique_fd.h"
 #include "oci-config/base/units.h"
 #include "runtime-shim/state/device_index.h"
+#include "runtime-shim/state/hurry.h"
 
 namespace hami::state {
 
@@ -101,6 +102,8 @@ class Ledger {
 
   [[nodiscard]] const std::vector<Lease>& leases() const { return leases_; }
   [[nodiscard]] const std::vector<std::string>& findings() const { return findings_; }
+  // For its lock.
+  [[nodiscard]] std::int64_t waited_ms() const { return waited_ms_; }
 
   // Durable when it returns: file and directory are flushed. Replaces a lease with the same key.
   [[nodiscard]] Result<> commit(const Lease& lease);
@@ -136,7 +139,9 @@ class Ledger {
   std::string state_dir_;
   const Snapshot* snapshot_ = nullptr;  // while loading
   bool has_all_ = false;                // leases_ has every lease of the node
+  Hurry hurry_;                         // as long as we have the lock, and a little longer
   UniqueFd lock_;
+  std::int64_t waited_ms_ = 0;
   std::vector<Lease> leases_;
   std::vector<std::string> findings_;
 };

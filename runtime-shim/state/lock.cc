@@ -60,24 +60,24 @@ class Interrupter {
   bool running_ = false;
 };
 
-std::int64_t now_ms() {
+}  // namespace
+
+std::int64_t monotonic_ms() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
-
-}  // namespace
 
 Result<UniqueFd> lock_file(const std::string& path, int timeout_ms) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return fail_errno("open the ledger's lock", path);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
 
-  const std::int64_t deadline = now_ms() + timeout_ms;
+  const std::int64_t deadline = monotonic_ms() + timeout_ms;
   const Interrupter interrupter(timeout_ms);
   while (::flock(fd.get(), LOCK_EX) != 0) {
     if (errno != EINTR) return fail_errno("lock", path);
-    if (now_ms() < deadline) continue;  // a signal of somebody else
+    if (monotonic_ms() < deadline) continue;  // a signal of somebody else
     return fail(Errc::io,
                 text::cat({"lock ", text::quote(path), ": held by another process for ",
                            std::to_string(timeout_ms), " ms"}),

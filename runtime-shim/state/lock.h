@@ -1,6 +1,7 @@
 // The ledger's lock: one writer at a time on the node.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "oci-config/base/result.h"
@@ -13,5 +14,8 @@ namespace hami::state {
 // by SIGKILL. Uses a timer of its own for the calling thread and SIGALRM while it waits; both are as before
 // when it returns.
 [[nodiscard]] Result<UniqueFd> lock_file(const std::string& path, int timeout_ms);
+
+// On a clock that nobody sets.
+[[nodiscard]] std::int64_t monotonic_ms();
 
 }  // namespace hami::state
