@@ -25,6 +25,12 @@ std::optional<std::string> real_path(int fd) {
   return std::string(buffer, static_cast<std::size_t>(length));
 }
 
+// Whether the kernel's name of a file that is reached without a link would be the root's name and this one.
+bool is_plain(std::string_view path) {
+  return path.size() > 1 && path.front() == '/' && path.back() != '/' &&
+         path.find("//") == std::string_view::npos && path.find("/.") == std::string_view::npos;
+}
+
 struct CloseDir {
   void operator()(DIR* dir) const noexcept { ::closedir(dir); }
 };
@@ -44,8 +50,22 @@ Result<HostDir> HostDir::open(const std::string& directory) {
   return HostDir(std::move(fd), directory, std::move(*real));
 }
 
+// A file that no link leads to, so that its name is known without asking.
+std::optional<HostFile> HostDir::plain_file(int fd, const std::string& path) const {
+  HostFile file;
+  if (::fstat(fd, &file.info) != 0 || S_ISLNK(file.info.st_mode)) return std::nullopt;
+  file.path = path;
+  file.host_path = real_ + path;
+  return file;
+}
+
 std::optional<HostFile> HostDir::find(const std::string& path, Links links) const {
   const std::uint64_t flags = O_PATH | (links == Links::refuse_last ? O_NOFOLLOW : 0U);
+  if (is_plain(path)) {
+    const auto plain = files::open_in_root_without_links(fd_.get(), path, flags);
+    if (plain) return plain_file(plain->get(), path);
+    if (plain.error().os_error != ELOOP) return std::nullopt;
+  }
   const auto fd = files::open_in_root(fd_.get(), path, flags);
   if (!fd) return std::nullopt;
   HostFile file;

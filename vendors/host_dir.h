@@ -46,6 +46,8 @@ class HostDir {
  private:
   HostDir(UniqueFd fd, std::string directory, std::string real)
       : fd_(std::move(fd)), directory_(std::move(directory)), real_(std::move(real)) {}
+  [[nodiscard]] std::optional<HostFile> plain_file(int fd, const std::string& path) const;
+
   UniqueFd fd_;
   std::string directory_;  // as given
   std::string real_;       // without links, "" for "/"

@@ -111,6 +111,18 @@ Result<> remove_entry(int dir, const char* name, const std::string& path, int de
   return {};
 }
 
+// `how.resolve`: what must hold besides staying inside the root.
+Result<UniqueFd> open_resolving(int root, const std::string& path, open_how how) {
+  how.flags |= O_CLOEXEC;
+  how.resolve |= RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  for (int attempt = 0;; ++attempt) {
+    const long fd = ::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how);
+    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
+    // EAGAIN: a rename or mount happened during the walk; the kernel could not prove containment.
+    if (errno != EAGAIN || attempt == 32) return fail_errno("open inside the root", path);
+  }
+}
+
 }  // namespace
 
 Result<std::string> read_all(int fd, std::string_view name, std::size_t limit) {
@@ -157,16 +169,11 @@ Result<std::string> read_trusted(const std::string& path, std::size_t limit, Tru
 }
 
 Result<UniqueFd> open_in_root(int root, const std::string& path, std::uint64_t flags, std::uint64_t mode) {
-  open_how how{};
-  how.flags = flags | O_CLOEXEC;
-  how.mode = mode;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  for (int attempt = 0;; ++attempt) {
-    const long fd = ::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how);
-    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-    // EAGAIN: a rename or mount happened during the walk; the kernel could not prove containment.
-    if (errno != EAGAIN || attempt == 32) return fail_errno("open inside the root", path);
-  }
+  return open_resolving(root, path, {flags, mode, 0});
+}
+
+Result<UniqueFd> open_in_root_without_links(int root, const std::string& path, std::uint64_t flags) {
+  return open_resolving(root, path, {flags, 0, RESOLVE_NO_SYMLINKS});
 }
 
 Result<> replace(const std::string& path, std::string_view content) {

@@ -35,6 +35,10 @@ enum class Trust {
 [[nodiscard]] Result<UniqueFd> open_in_root(int root, const std::string& path, std::uint64_t flags,
                                             std::uint64_t mode = 0);
 
+// The same, but a component that is a link ends it: os_error is ELOOP then.
+[[nodiscard]] Result<UniqueFd> open_in_root_without_links(int root, const std::string& path,
+                                                          std::uint64_t flags);
+
 // Replaces the content of `path` atomically: a temporary file in the same directory (O_EXCL), same mode and
 // owner as the old file, fsync, rename, fsync of the directory. On failure the old file is untouched and the
 // temporary gone.
