@@ -58,6 +58,19 @@ SLICE=(-e HAMI_RESOURCES=nvidia.com/gpu=1,nvidia.com/gpumem=3000)
   assert_in "2048 MiB: CUDA_ERROR_OUT_OF_MEMORY" "$out"
 }
 
+# tests/gpu/run is for real cards; NVML, asked on the host, judges here as there.
+@test "the suite for real cards holds in containers" {
+  need_built bin/gpu-judge bin/gpu-memory
+  export DOCKER_HOST=unix://$DOCKER_SOCKET
+  export IMAGE=hami-test:1 DOCKER_OPTIONS="--network none"
+  LD_LIBRARY_PATH=$NODE/driver/usr/lib/$(uname -m)-linux-gnu try "$HAMI_SOURCE_DIR/tests/gpu/run" --build "$HAMI_BUILD_DIR" --in docker \
+    --slack 0 linear vmm pools graphs contexts sharing
+  assert_status 0
+  assert_in "ok at full: NVML 4096.0 MiB, the slice says 4096.0 of 4096.0 MiB" "$out"
+  assert_in "6 passed, 0 failed, 0 skipped" "$out"
+  assert_not_in "of the whole card" "$out"
+}
+
 @test "the program's exit status is docker's" {
   try hami_docker_run --rm "${SLICE[@]}" hami-test:1 sh -c 'exit 42'
   assert_status 42
