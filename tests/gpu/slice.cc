@@ -68,14 +68,27 @@ bool bind(const std::string& from, const std::string& to) {
 
 bool bind_file(const std::string& from, const std::string& to) { return touch(to) && bind(from, to); }
 
-// The folder is made where there is none, and stays, empty: nobody else looks there.
+// A layer over the folder's parent, which this mount namespace alone sees, so that nothing is left on the
+// machine.
+bool cover_parent(const std::string& folder) {
+  const std::string layer = folder + "/layer";
+  const std::string parent = std::string(abi::kContainerDir, std::strrchr(abi::kContainerDir, '/'));
+  const std::string options =
+      "lowerdir=" + parent + ",upperdir=" + layer + "/upper,workdir=" + layer + "/work";
+  return mkdir(layer.c_str(), 0755) == 0 && mount("none", layer.c_str(), "tmpfs", 0, nullptr) == 0 &&
+         mkdir((layer + "/upper").c_str(), 0755) == 0 && mkdir((layer + "/work").c_str(), 0755) == 0 &&
+         mount("none", parent.c_str(), "overlay", 0, options.c_str()) == 0;
+}
+
+bool is_there(const char* path) { return access(path, F_OK) == 0; }
+
 bool mount_container_dir(const Share& share, const std::string& folder) {
-  const std::string dir = abi::kContainerDir;
-  mkdir(dir.c_str(), 0755);
-  if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      mount("none", dir.c_str(), "tmpfs", 0, nullptr) != 0) {
+  const char* dir = abi::kContainerDir;
+  if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return false;
-  }
+  // Where that fails the folder itself is made, and stays behind, empty.
+  if (!is_there(dir)) static_cast<void>(cover_parent(folder));
+  if ((!is_there(dir) && mkdir(dir, 0755) != 0) || mount("none", dir, "tmpfs", 0, nullptr) != 0) return false;
   if (!bind_file(folder + "/slice", abi::kSlicePath) || !bind_file(folder + "/usage", abi::kUsagePath) ||
       !bind_file(share.library, abi::kLibraryPath)) {
     return false;
