@@ -134,18 +134,18 @@ Result<std::optional<Request>> Preparation::request_of(const oci::ContainerView&
 }
 
 Result<std::optional<Request>> Preparation::asked_of(const oci::ContainerView& view) {
+  const oci::ContainerView answered = with_plugins_answers(view);
   std::vector<std::string> warnings;
-  HAMI_CHECK(complete_scheduled(view));
-  auto request = parse_request(with_plugins_answers(view), recipes_.all(), config_.policy, &warnings);
+  auto decisions = read_decisions(answered, config_.policy, &warnings);
+  if (decisions) HAMI_CHECK(complete_decided(*decisions));
+  auto request = parse_request(answered, recipes_.all(), config_.policy, std::move(decisions));
   for (const std::string& warning : warnings) append_log(config_.log, "warning", warning);
   return request;
 }
 
 // A container is matched with a scheduler's decision by its device nodes too, which the whole recipe names.
-Result<> Preparation::complete_scheduled(const oci::ContainerView& view) {
-  const auto decisions = read_decisions(view, config_.policy, nullptr);
-  if (!decisions) return {};  // parse_request says what is wrong with them
-  for (const PodDecision& decision : *decisions) HAMI_CHECK(recipes_.complete(decision.vendor));
+Result<> Preparation::complete_decided(const std::vector<PodDecision>& decisions) {
+  for (const PodDecision& decision : decisions) HAMI_CHECK(recipes_.complete(decision.vendor));
   return {};
 }
 

@@ -59,7 +59,7 @@ class Preparation {
   [[nodiscard]] oci::ContainerView with_plugins_answers(const oci::ContainerView& view) const;
   void name_container(oci::ContainerView view);
   [[nodiscard]] Result<std::optional<Request>> asked_of(const oci::ContainerView& view);
-  Result<> complete_scheduled(const oci::ContainerView& view);
+  Result<> complete_decided(const std::vector<PodDecision>& decisions);
   void add_engine_devices(const oci::ContainerView& view, std::optional<Request>& request);
   Result<> refuse_engine_devices_beside(const Request& request, const Allocation& allocation) const;
   Result<> discover(const Request& request);

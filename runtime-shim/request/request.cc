@@ -266,6 +266,14 @@ Result<std::optional<Request>> parse_request(const oci::ContainerView& container
                                              const std::vector<vendors::Recipe>& recipes,
                                              const Policy& policy, std::vector<std::string>* warnings) {
   if (container.is_sandbox()) return std::optional<Request>{};
+  return parse_request(container, recipes, policy, read_decisions(container, policy, warnings));
+}
+
+Result<std::optional<Request>> parse_request(const oci::ContainerView& container,
+                                             const std::vector<vendors::Recipe>& recipes,
+                                             const Policy& policy,
+                                             Result<std::vector<PodDecision>> decisions) {
+  if (container.is_sandbox()) return std::optional<Request>{};
   std::vector<Words> sources{Words::of_annotations(container)};
   const auto variable = container.env_value(kResourcesVariable);
   if (variable && !variable->empty() && variables_count(container, policy, false)) {
@@ -276,9 +284,9 @@ Result<std::optional<Request>> parse_request(const oci::ContainerView& container
   Request request;
   for (const Words& words : sources) HAMI_CHECK(read_placement(words, request));
   HAMI_TRY(request.cdi, cdi_names(container));
-  HAMI_TRY(const auto decisions, read_decisions(container, policy, warnings));
+  if (!decisions) return fail(std::move(decisions).error());
   for (const vendors::Recipe& recipe : recipes) {
-    const PodDecision* decision = decision_for(decisions, container, recipe);
+    const PodDecision* decision = decision_for(*decisions, container, recipe);
     if (decision != nullptr && !concerns(*decision, container, recipe)) {
       silence(container, recipe, request.silenced);
       continue;

@@ -68,6 +68,8 @@ struct Decided {
   friend bool operator==(const Decided&, const Decided&) = default;
 };
 
+struct PodDecision;
+
 // What is asked of one vendor. An absent value was not mentioned anywhere.
 struct VendorRequest {
   std::string vendor;  // name of the recipe
@@ -140,5 +142,12 @@ struct Request {
                                                            const std::vector<vendors::Recipe>& recipes,
                                                            const Policy& policy,
                                                            std::vector<std::string>* warnings = nullptr);
+
+// The same for a caller who has read the decisions of the container's Pod; what is wrong with them is said in
+// its turn.
+[[nodiscard]] Result<std::optional<Request>> parse_request(const oci::ContainerView& container,
+                                                           const std::vector<vendors::Recipe>& recipes,
+                                                           const Policy& policy,
+                                                           Result<std::vector<PodDecision>> decisions);
 
 }  // namespace hami::shim

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "libvgpu/abi/slice.h"
+#include "runtime-shim/schedulers/checkpoint.h"
 #include "runtime-shim/state/lease_json.h"
 #include "tests/fake/runtime/node.h"
 
@@ -337,6 +338,38 @@ TEST_F(ScheduledCreate, LimitsEachOfSeveralCardsByItsOwnRecord) {
   EXPECT_STREQ(slice.devices[0].uuid, kA);
   EXPECT_EQ(slice.devices[0].memory_limit >> 20U, 3000U);
   EXPECT_EQ(slice.devices[1].memory_limit >> 20U, 5000U);
+}
+
+// The kubelet's record of what device plugins answered, and the configuration that has it read.
+void keep_record(const Node& node, const std::vector<schedulers::CheckpointEntry>& entries) {
+  const fs::path record = node.dir / "kubelet_internal_checkpoint";
+  write(record, schedulers::encode_checkpoint(entries));
+  fs::permissions(record, fs::perms::owner_read | fs::perms::owner_write);
+  node.configure("[kubernetes]\ndevice_checkpoint = \"" + record.string() + "\"\n");
+}
+
+TEST_F(ScheduledCreate, TakesWhatTheKubeletRecordedWhateverItsVariablesSay) {
+  keep_record(
+      node, {{"1111", "train", "nvidia.com/gpu", {kB}, {{{"NVIDIA_VISIBLE_DEVICES", kB}}, {}, {}, {}, {}}}});
+  const Annotations pod{{kAllocated, record(kA, 3000, 0) + ";" + record(kB, 5000, 0) + ";"}};
+
+  const Outcome outcome = create("train", {std::string("NVIDIA_VISIBLE_DEVICES=") + kA}, pod);
+
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(card_of("train"), kB);
+  EXPECT_EQ(mib_of("train"), 5000U);
+}
+
+TEST_F(ScheduledCreate, TakesAClaimThatOnlyTheKubeletRecorded) {
+  schedulers::AllocateAnswer answer;
+  answer.nodes = {{"/dev/fakegpu1", "/dev/fakegpu1", "rw"}};
+  answer.mounts = {{"/usr/local/vgpu/claims/2222", "/usr/local/vgpu/claims/2222", false}};
+  keep_record(node, {{"1111", "train", "nvidia.com/gpu", {kB}, answer}});
+
+  const Outcome outcome = create("train", {"NVIDIA_VISIBLE_DEVICES=all"}, {{"hami.io/vgpu-node", "one"}});
+
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(config("train"), AllOf(HasSubstr("/dev/fakegpu1"), Not(HasSubstr("/dev/fakegpu0"))));
 }
 
 TEST_F(ScheduledCreate, ASecondPassOverItsOwnOutputChangesNothing) {
