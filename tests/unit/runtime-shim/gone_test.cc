@@ -18,6 +18,7 @@ namespace hami::state {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -132,7 +133,8 @@ TEST_F(Turns, TheRoomOfAllDeadOnesIsThereBeforeARefusal) {
     seen.push_back(ledger.leases().size());
     return ledger.leases().size() == 1 ? Result<>{} : no_room();
   }));
-  EXPECT_THAT(seen, ElementsAre(kMany + 1 - 16, 1));
+  // The living one may be among the sixteen that the first turn looks at.
+  EXPECT_THAT(seen, ElementsAre(AnyOf(kMany + 1 - 16, kMany + 2 - 16), 1));
 }
 
 TEST_F(Turns, AnotherFailureIsFinal) {
