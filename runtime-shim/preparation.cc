@@ -119,7 +119,7 @@ Result<std::optional<Request>> Preparation::request_of(const oci::ContainerView&
   if (!asks && !(counts && !view.devices.empty())) return std::optional<Request>();
   HAMI_TRY(recipes_,
            vendors::KeptRecipes::load(config_.recipe_dirs, config_.roots.state_dir + "/recipes.cache"));
-  HAMI_CHECK(recipes_.choose_platform(config_.roots));
+  recipes_.choose_platform(config_.roots);
   std::optional<Request> request;
   if (asks) {
     HAMI_TRY(request, asked_of(view));

@@ -21,7 +21,7 @@ namespace hami::vendors {
 namespace {
 
 // Changes with every change of a type below.
-constexpr std::string_view kFormat = "hami recipes 11\n";
+constexpr std::string_view kFormat = "hami recipes 12\n";
 constexpr std::size_t kMaxCacheBytes = 16U << 20U;
 constexpr std::uint32_t kMaxItems = 100'000;
 // A file changed twice within the clock's tick keeps its stamp, so what is this fresh is not kept. Seconds.
@@ -323,16 +323,17 @@ void members(A& a, Resources& v) {
     v.nouse_type, v.mode, v.models, v.limit_env);
 }
 
-// What containers can ask for.
+// What containers can ask for, and whether the recipe is for this node.
 template <typename A>
 void request_members(A& a, Recipe& v) {
-  a(v.metadata, v.request, v.capabilities, v.neutralize, v.slice, v.modes, v.resources, v.support);
+  a(v.metadata, v.request, v.capabilities, v.neutralize, v.slice, v.modes, v.resources, v.support, v.roots,
+    v.detect);
 }
 
 // How devices are found and given.
 template <typename A>
 void other_members(A& a, Recipe& v) {
-  a(v.roots, v.vars, v.search, v.detect, v.devices, v.gates, v.inject, v.update_ldcache);
+  a(v.vars, v.search, v.devices, v.gates, v.inject, v.update_ldcache);
 }
 
 struct CloseDir {
@@ -454,17 +455,13 @@ Result<> KeptRecipes::complete_all() {
   return {};
 }
 
-Result<> KeptRecipes::choose_platform(const HostRoots& roots) {
-  for (std::size_t i = 0; i < recipes_.size(); ++i) {
-    if (!recipes_[i].metadata.instead_of.empty()) HAMI_CHECK(complete_at(i));
-  }
+void KeptRecipes::choose_platform(const HostRoots& roots) {
   const auto names = left_out(recipes_, roots);
   for (std::size_t i = recipes_.size(); i-- > 0;) {
     if (!names.contains(recipes_[i].metadata.name)) continue;
     recipes_.erase(recipes_.begin() + static_cast<std::ptrdiff_t>(i));
     rests_.erase(rests_.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  return {};
 }
 
 Result<KeptRecipes> KeptRecipes::load(const std::vector<std::string>& directories, const std::string& cache) {

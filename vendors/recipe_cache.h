@@ -13,8 +13,8 @@
 namespace hami::vendors {
 
 // All recipes of a node. What containers can ask of a recipe is there at once: metadata, request,
-// capabilities, neutralize, slice, modes, resources and support. The rest, how devices are found and given,
-// is most of it, and comes with complete().
+// capabilities, neutralize, slice, modes, resources and support; and what tells whether the recipe is for this
+// node: roots and detect. The rest, how devices are found and given, is most of it, and comes with complete().
 class KeptRecipes {
  public:
   KeptRecipes() = default;
@@ -26,7 +26,7 @@ class KeptRecipes {
                                                 const std::string& cache);
 
   // Without those that left_out (discovery.h) names.
-  [[nodiscard]] Result<> choose_platform(const HostRoots& roots);
+  void choose_platform(const HostRoots& roots);
 
   [[nodiscard]] const std::vector<Recipe>& all() const { return recipes_; }
 

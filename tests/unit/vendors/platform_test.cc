@@ -18,7 +18,7 @@ class Platform : public testing::Test {
                           node_.path("sys"), node_.path("state"), ""};
     auto kept = KeptRecipes::load({HAMI_VENDORS_DIR}, node_.path("state/recipes.cache"));
     EXPECT_TRUE(kept) << kept.error().line();
-    EXPECT_TRUE(kept->choose_platform(roots));
+    kept->choose_platform(roots);
     std::vector<std::string> names;
     for (const Recipe& recipe : kept->all()) {
       if (recipe.metadata.vendor == vendor) names.push_back(recipe.metadata.name);
