@@ -13,8 +13,9 @@
 namespace hami::vendors {
 
 // All recipes of a node. What containers can ask of a recipe is there at once: metadata, request,
-// capabilities, neutralize, slice, modes, resources and support; and what tells whether the recipe is for this
-// node: roots and detect. The rest, how devices are found and given, is most of it, and comes with complete().
+// capabilities, neutralize, slice, modes, resources and support; and what tells whether the recipe is for
+// this node: roots and detect. The rest, how devices are found and given, is most of it, and comes with
+// complete().
 class KeptRecipes {
  public:
   KeptRecipes() = default;
