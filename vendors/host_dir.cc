@@ -106,6 +106,21 @@ std::vector<std::string> HostDir::list(const std::string& path) const {
   return names;
 }
 
+std::vector<std::string> HostDir::matching(const std::string& pattern) const {
+  const auto last = files::base_name(pattern);
+  const auto star = last.find('*');
+  if (star == std::string_view::npos) return {pattern};
+  const std::string directory = files::dir_name(pattern);
+  const auto before = last.substr(0, star);
+  const auto after = last.substr(star + 1);
+  std::vector<std::string> paths;
+  for (const auto& name : list(directory)) {
+    if (name.size() >= before.size() + after.size() && name.starts_with(before) && name.ends_with(after))
+      paths.push_back(text::cat({directory, "/", name}));
+  }
+  return paths;
+}
+
 Result<std::string> HostDir::read(const std::string& path, std::size_t limit) const {
   HAMI_TRY(const auto fd, files::open_in_root(fd_.get(), path, O_RDONLY | O_NONBLOCK));
   struct stat info {};

@@ -38,6 +38,10 @@ class HostDir {
   // Names in a directory, sorted; empty when there is none.
   [[nodiscard]] std::vector<std::string> list(const std::string& path) const;
 
+  // The paths that `pattern` stands for: itself, whether it is there or not, or what is there by a name that
+  // its last component with one '*' fits, sorted.
+  [[nodiscard]] std::vector<std::string> matching(const std::string& pattern) const;
+
   // A regular file's content.
   [[nodiscard]] Result<std::string> read(const std::string& path, std::size_t limit) const;
 

@@ -117,25 +117,14 @@ Result<> Renderer::binary(const BinaryRule& rule) {
 
 Result<> Renderer::firmware(const FirmwareRule& rule) {
   HAMI_TRY(const auto pattern, expand(rule.pattern, conditions_.variables));
-  const std::string parent = files::dir_name(pattern);
-  const auto last = files::base_name(pattern);
-  const auto star = last.find('*');
-  const auto before = last.substr(0, star);
-  const auto after = star == std::string_view::npos ? std::string_view{} : last.substr(star + 1);
   for (const auto& text : rule.search) {
     HAMI_TRY(const auto base, expand(text, conditions_.variables));
-    const std::string directory = text::cat({base, "/", parent});
     bool found = false;
-    for (const auto& name : driver_.list(directory)) {
-      const bool match = star == std::string_view::npos
-                             ? name == last
-                             : name.size() >= before.size() + after.size() && name.starts_with(before) &&
-                                   name.ends_with(after);
-      if (!match) continue;
-      const auto file = driver_.find(text::cat({directory, "/", name}));
+    for (const auto& path : driver_.matching(text::cat({base, "/", pattern}))) {
+      const auto file = driver_.find(path);
       if (!is_regular(file) || !is_trusted(file->info)) continue;
       found = true;
-      HAMI_CHECK(add_mount(file->host_path, text::cat({directory, "/", name}), read_only()));
+      HAMI_CHECK(add_mount(file->host_path, path, read_only()));
     }
     if (found) return {};
   }

@@ -32,22 +32,6 @@ std::string resolved(const std::string& path, const std::string& target) {
   return out;
 }
 
-// Names in the root that `path` stands for: itself, or those its '*' matches.
-std::vector<std::string> matches(const HostDir& root, const std::string& path) {
-  const auto last = files::base_name(path);
-  const auto star = last.find('*');
-  if (star == std::string_view::npos) return {path};
-  std::vector<std::string> out;
-  const std::string directory = files::dir_name(path);
-  const auto before = last.substr(0, star);
-  const auto after = last.substr(star + 1);
-  for (const auto& name : root.list(directory)) {
-    if (name.size() >= before.size() + after.size() && name.starts_with(before) && name.ends_with(after))
-      out.push_back(text::cat({directory, "/", name}));
-  }
-  return out;
-}
-
 }  // namespace
 
 Result<> Renderer::file_list(const FileListRule& rule) {
@@ -80,7 +64,7 @@ Result<> Renderer::give_listed(const Listed& entry) {
     rule.verify.kernel_name = true;
     return device_node(rule);
   }
-  for (const auto& path : matches(driver_, entry.path)) {
+  for (const auto& path : driver_.matching(entry.path)) {
     if (entry.kind == ListedKind::symlink) {
       HAMI_CHECK(listed_link(path));
     } else {

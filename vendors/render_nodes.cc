@@ -45,7 +45,10 @@ bool Renderer::has_kernel_name(const HostFile& node) const {
 
 Result<> Renderer::device_node(const DeviceNodeRule& rule) {
   HAMI_TRY(const auto path, expand(rule.path, conditions_.variables));
-  if (path.find('*') != std::string::npos) return matching_nodes(rule, path);
+  if (path.find('*') != std::string::npos) {
+    for (const auto& node : dev_.matching(path)) HAMI_CHECK(one_node(rule, node, {node}));
+    return {};
+  }
   if (rule.host.empty()) return one_node(rule, path, {path});
   std::vector<std::string> hosts;
   for (const auto& host : rule.host) {
@@ -53,21 +56,6 @@ Result<> Renderer::device_node(const DeviceNodeRule& rule) {
     hosts.push_back(std::move(name));
   }
   return one_node(rule, path, hosts);
-}
-
-Result<> Renderer::matching_nodes(const DeviceNodeRule& rule, const std::string& path) {
-  const std::string directory = files::dir_name(path);
-  const auto last = files::base_name(path);
-  const auto star = last.find('*');
-  const auto before = last.substr(0, star);
-  const auto after = last.substr(star + 1);
-  for (const auto& name : dev_.list(directory)) {
-    if (name.size() < before.size() + after.size() || !name.starts_with(before) || !name.ends_with(after))
-      continue;
-    const std::string node = text::cat({directory, "/", name});
-    HAMI_CHECK(one_node(rule, node, {node}));
-  }
-  return {};
 }
 
 Result<> Renderer::needs_node(const Block& block, std::size_t before) {

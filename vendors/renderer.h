@@ -37,7 +37,6 @@ class Renderer {
 
   // render_nodes.cc
   Result<> device_node(const DeviceNodeRule& rule);
-  Result<> matching_nodes(const DeviceNodeRule& rule, const std::string& path);
   Result<> one_node(const DeviceNodeRule& rule, const std::string& path,
                     const std::vector<std::string>& hosts);
   [[nodiscard]] bool has_kernel_name(const HostFile& node) const;

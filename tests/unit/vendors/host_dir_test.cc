@@ -1,6 +1,7 @@
 // Files of the driver's root: found with and without links on the way, and never outside of it.
 #include "vendors/host_dir.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -9,6 +10,9 @@
 
 namespace hami::vendors {
 namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
 
 class HostDirTest : public ::testing::Test {
  protected:
@@ -63,6 +67,18 @@ TEST_F(HostDirTest, FindsNothingOutsideAndNothingThatIsNotThere) {
                            "/usr/lib/libcuda.so.550/", ""}) {
     EXPECT_EQ(found(path), "nothing") << path;
   }
+}
+
+TEST_F(HostDirTest, MatchesNamesWithOneStar) {
+  const auto dir = HostDir::open(root());
+  ASSERT_TRUE(dir);
+  EXPECT_THAT(dir->matching("/usr/lib/libcuda.so.*"),
+              ElementsAre("/usr/lib/libcuda.so.1", "/usr/lib/libcuda.so.550"));
+  EXPECT_THAT(dir->matching("/usr/lib/*.550"), ElementsAre("/usr/lib/libcuda.so.550"));
+  EXPECT_THAT(dir->matching("/usr/lib/u*p"), ElementsAre("/usr/lib/up"));
+  EXPECT_THAT(dir->matching("/usr/lib/up*p"), IsEmpty());  // the star stands for no part of what is beside it
+  EXPECT_THAT(dir->matching("/none/*"), IsEmpty());
+  EXPECT_THAT(dir->matching("/none/one"), ElementsAre("/none/one"));
 }
 
 TEST_F(HostDirTest, TakesNoLinkWhereTheLastNameMustNotBeOne) {
