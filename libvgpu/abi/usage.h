@@ -1,6 +1,8 @@
 // The usage page: one per container, shared read-write by its processes and read by the host. Created, sized
-// (fallocate: no SIGBUS on a full disk) and initialised by hami-runtime before the container starts; mounted
-// at /usr/local/vgpu/usage. Host side: /run/hami/containers/<key>/usage.
+// and initialised by hami-runtime before the container starts; mounted at /usr/local/vgpu/usage. Nobody
+// touches a part of it that was not allocated first (fallocate: no SIGBUS on a full disk): kFirstBytes by the
+// runtime, the slots behind them by the first process that needs one. Host side:
+// /run/hami/containers/<key>/usage.
 //
 // Every process of the container can write it; limits are therefore not in here but in the slice file.
 //
@@ -29,8 +31,9 @@
 namespace hami::abi {
 
 inline constexpr std::uint64_t kUsageMagic = 0x3245474153554d48ULL;  // "HMUSAGE2"
-inline constexpr std::uint32_t kUsageVersion = 5;
+inline constexpr std::uint32_t kUsageVersion = 6;
 inline constexpr std::uint32_t kMaxSlots = 2048;  // processes per container with their own record
+inline constexpr std::uint32_t kFirstSlots = 64;  // of them have memory from the start, see back_slots()
 inline constexpr std::uint32_t kStripes = 4;      // threads of a process spread over this many words
 inline constexpr std::uint32_t kMaxJoint = 512;   // pieces of memory passed between processes
 inline constexpr std::uint32_t kNoPayer = kMaxSlots;
@@ -110,20 +113,24 @@ struct alignas(64) UsagePage {
   std::atomic<std::uint64_t> swept_at;    // CLOCK_MONOTONIC milliseconds of the last look for dead slots
   std::uint64_t reserved[1];
   UsageDevice devices[kMaxDevices];
-  UsageSlot slots[kMaxSlots];
   // What a context takes from each device, + 1; 0: not known yet. The first process that can measure it
   // writes it, and the runtime may before the container starts.
   std::atomic<std::uint64_t> context_bytes[kMaxDevices];
   std::atomic<std::uint32_t> joint_high;  // no piece at or above this index is in use
   Carrier carrier;
   JointPiece joint[kMaxJoint];
+  UsageSlot
+      slots[kMaxSlots];  // last: most containers have few processes, and the file is a hole from there on
 };
+
+// The part of a page that has memory before the container starts: a write to it cannot meet a full disk.
+inline constexpr std::size_t kFirstBytes = offsetof(UsagePage, slots) + kFirstSlots * sizeof(UsageSlot);
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 static_assert(sizeof(CoreBudget) == 40);
 static_assert(sizeof(UsageDevice) == 128 && sizeof(UsageSlot) == 64 + kStripes * kMaxDevices * 8);
 static_assert(offsetof(UsagePage, gate) == 24 && offsetof(UsagePage, devices) == 64);
-static_assert(offsetof(UsagePage, slots) == 64 + kMaxDevices * 128);
+static_assert(offsetof(UsagePage, slots) + sizeof(UsageSlot) * kMaxSlots == sizeof(UsagePage));
 
 // A `held` word: signed bytes in the low 48 bits (a thread may give back on another stripe than it took from,
 // so one stripe may be negative), busy marks above.
@@ -151,7 +158,7 @@ inline std::uint32_t slot_pid(const UsageSlot& slot) noexcept {
   return static_cast<std::uint32_t>(slot.owner.load(std::memory_order_acquire) >> 32U);
 }
 
-// Prepares zeroed memory of sizeof(UsagePage) bytes for the devices of `slice`.
+// Prepares a zeroed page, of which kFirstBytes are touched at most, for the devices of `slice`.
 inline void init_usage_page(void* memory, const SliceFile& slice) noexcept {
   auto* page = static_cast<UsagePage*>(memory);
   page->version = kUsageVersion;

@@ -100,6 +100,7 @@ bool Account::open(const char* path, std::uint64_t offset) noexcept {
     return false;
   }
   fd_ = fd;
+  offset_ = offset;
   file_identity(fd, device_, inode_);
   const std::size_t length = std::strlen(path);
   if (length < sizeof path_) std::memcpy(path_, path, length + 1);
@@ -114,6 +115,7 @@ bool Account::share(const Account& first) noexcept {
   if (first.page_ == nullptr || first.life_ == 0) return false;
   first_ = const_cast<Account*>(&first);
   fd_ = first.fd_;
+  offset_ = first.offset_;
   std::memcpy(path_, first.path_, sizeof path_);
   inode_ = first.inode_;
   device_ = first.device_;
@@ -211,6 +213,19 @@ bool Account::take_slot(std::uint32_t index) noexcept {
   return true;
 }
 
+// Allocates the blocks of the slots from `index` on, as many as a page has at first. False when there is no
+// room. A file system that allocates nothing ahead keeps its files in another way.
+bool Account::back_slots(std::uint32_t index) noexcept {
+  const auto begin =
+      static_cast<off_t>(offset_ + offsetof(abi::UsagePage, slots) + index * sizeof(abi::UsageSlot));
+  constexpr off_t kBytes = abi::kFirstSlots * sizeof(abi::UsageSlot);
+  while (::fallocate(fd_, 0, begin, kBytes) != 0) {
+    if (errno == EINTR) continue;
+    return errno == EOPNOTSUPP || errno == ENOSYS || errno == EPERM;
+  }
+  return true;
+}
+
 // A process does not see its own lock: no sweep of another thread may look at the slot before it is known as
 // ours.
 abi::UsageSlot* Account::take_free_slot() noexcept {
@@ -220,6 +235,14 @@ abi::UsageSlot* Account::take_free_slot() noexcept {
     return nullptr;
   }
   for (std::uint32_t index = 0; index < abi::kMaxSlots; ++index) {
+    // Who took a slot has seen to those beside it.
+    const bool is_untouched = index % abi::kFirstSlots == 0 && index != 0 &&
+                              index >= page_->high_water.load(std::memory_order_acquire);
+    if (is_untouched && !back_slots(index)) {
+      log(LogLevel::error, "no room for the record of another process in '", path_,
+          "'; CUDA memory calls of this one fail");
+      return nullptr;
+    }
     if (take_slot(index)) return slot_.load(std::memory_order_acquire);
   }
   return nullptr;
@@ -237,7 +260,7 @@ abi::UsageSlot* Account::join() noexcept {
   if (mine != nullptr || !has_file()) return mine;
   sweep();
   mine = take_free_slot();
-  if (mine == nullptr) {
+  if (mine == nullptr && page_->high_water.load(std::memory_order_relaxed) >= abi::kMaxSlots) {
     log(LogLevel::error, "more than ", abi::kMaxSlots,
         " processes of this container use the GPU; CUDA memory calls of this one fail");
   }

@@ -127,6 +127,7 @@ class Account {
   abi::UsageSlot* join() noexcept;
   abi::UsageSlot* take_free_slot() noexcept;
   bool take_slot(std::uint32_t index) noexcept;
+  bool back_slots(std::uint32_t index) noexcept;
   bool has_file() const noexcept;
   bool keep_file() noexcept;
   void hold_life() noexcept;
@@ -152,9 +153,10 @@ class Account {
   SpinLock& excluding() noexcept { return first_ != nullptr ? first_->excluding_ : excluding_; }
 
   abi::UsagePage* page_ = nullptr;
-  int fd_ = 0;               // of the page's file, while there is a page
-  char path_[256] = {};      // of the page's file; empty: too long to remember
-  std::uint64_t inode_ = 0;  // of the page's file
+  int fd_ = 0;                // of the page's file, while there is a page
+  std::uint64_t offset_ = 0;  // where the page begins in it
+  char path_[256] = {};       // of the page's file; empty: too long to remember
+  std::uint64_t inode_ = 0;   // of the page's file
   std::uint64_t device_ = 0;
   std::uint64_t life_ = 0;  // see UsageSlot::life
   int life_holder_ = 0;     // pid of the process that took it

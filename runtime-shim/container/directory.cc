@@ -33,11 +33,13 @@ Result<> write_file(int dir, const char* name, std::string_view content, mode_t 
   return {};
 }
 
-// Every block exists before the container maps the page: a write to it cannot meet a full disk.
+// What a container usually needs of the page exists before the container maps it: a write to it cannot meet a
+// full disk. libvgpu allocates the rest as processes come.
 Result<> write_usage_page(int dir, const abi::SliceFile& slice) {
   constexpr const char* kName = "usage";
   HAMI_TRY(const UniqueFd fd, create(dir, kName, 0666));
-  if (const int error = ::posix_fallocate(fd.get(), 0, sizeof(abi::UsagePage)); error != 0) {
+  if (::ftruncate(fd.get(), sizeof(abi::UsagePage)) != 0) return fail_errno("size", kName);
+  if (const int error = ::posix_fallocate(fd.get(), 0, abi::kFirstBytes); error != 0) {
     errno = error;
     return fail_errno("allocate", kName);
   }
