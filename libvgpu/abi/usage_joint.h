@@ -9,16 +9,19 @@
 #include <cstdint>
 #include <cstring>
 
+#include "libvgpu/abi/byte_lock.h"
 #include "libvgpu/abi/usage.h"
 
 namespace hami::abi {
 
-// F_OFD_GETLK and F_OFD_SETLK, which old headers lack.
-inline constexpr int kGetFileLock = 36;
-inline constexpr int kSetFileLock = 37;
-
 // Keys from here on are bytes that descriptors are locked at; below them is what handles without one give.
 inline constexpr std::uint64_t kFirstJointKey = std::uint64_t{1} << 61U;
+
+// One more word of what a key is made of.
+inline std::uint64_t mixed(std::uint64_t key, std::uint64_t word) noexcept {
+  key = (key ^ word) * 0x9e3779b97f4a7c15ULL;
+  return key ^ key >> 29U;
+}
 
 inline std::uint32_t joint_in_use(const UsagePage& page) noexcept {
   const std::uint32_t high = page.joint_high.load(std::memory_order_acquire);
@@ -78,12 +81,7 @@ inline bool is_carried(const UsagePage& page, const JointPiece& piece) noexcept 
   if (piece.is_carried.load(std::memory_order_relaxed) == 0) return false;
   const int fd = joint_detail::open_carrier(page.carrier);
   if (fd < 0) return true;
-  struct flock lock = {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = static_cast<off_t>(piece.key.load(std::memory_order_relaxed));
-  lock.l_len = 1;
-  const bool found = ::fcntl(fd, kGetFileLock, &lock) != 0 || lock.l_type != F_UNLCK;
+  const bool found = has_file_lock(fd, piece.key.load(std::memory_order_relaxed));
   ::close(fd);
   return found;
 }

@@ -14,33 +14,11 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "libvgpu/abi/byte_lock.h"
 #include "libvgpu/abi/usage.h"
 #include "libvgpu/abi/usage_joint.h"
 
 namespace hami::abi {
-
-// Takes or drops the lock of one byte; never waits. False: another process holds it.
-inline bool set_byte_lock(int fd, std::uint64_t byte, short type) noexcept {
-  struct flock lock = {};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = static_cast<off_t>(byte);
-  lock.l_len = 1;
-  return ::fcntl(fd, F_SETLK, &lock) == 0;
-}
-
-// The process that holds the lock of one byte, as the calling process sees it; 0: nobody else.
-// A holder in a pid namespace that the caller cannot see has no number here: it counts as -1, alive.
-inline std::int64_t byte_lock_owner(int fd, std::uint64_t byte) noexcept {
-  struct flock lock = {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = static_cast<off_t>(byte);
-  lock.l_len = 1;
-  if (::fcntl(fd, F_GETLK, &lock) != 0) return -1;
-  if (lock.l_type == F_UNLCK) return 0;
-  return lock.l_pid > 0 ? lock.l_pid : -1;
-}
 
 namespace repair_detail {
 

@@ -70,16 +70,6 @@ bool file_identity(int fd, std::uint64_t& device, std::uint64_t& inode) noexcept
   return true;
 }
 
-// Locks a byte for an open file instead of a process. False also on kernels that have no such locks.
-bool lock_for_file(int fd, std::uint64_t byte) noexcept {
-  struct flock lock = {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = static_cast<off_t>(byte);
-  lock.l_len = 1;
-  return ::fcntl(fd, abi::kSetFileLock, &lock) == 0;
-}
-
 }  // namespace
 
 bool Account::open(const char* path, std::uint64_t offset) noexcept {
@@ -172,7 +162,7 @@ void Account::hold_life() noexcept {
     const std::uint64_t first = abi::kLifeBytes + static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
                                 static_cast<std::uint64_t>(now.tv_nsec);
     for (std::uint64_t byte = first; byte < first + 64 && life_ == 0; ++byte) {
-      if (lock_for_file(fd, byte)) life_ = byte;
+      if (abi::set_file_lock(fd, byte, F_WRLCK)) life_ = byte;
     }
   }
   if (memory != MAP_FAILED && life_ == 0) ::munmap(memory, kPage);
@@ -449,10 +439,7 @@ std::uint64_t Account::new_key() const noexcept {
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   std::uint64_t key =
       static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-  for (const std::uint64_t part : {inode_, device_, std::uint64_t{self()}}) {
-    key = (key ^ part) * 0x9e3779b97f4a7c15ULL;
-    key ^= key >> 29U;
-  }
+  for (const std::uint64_t part : {inode_, device_, std::uint64_t{self()}}) key = abi::mixed(key, part);
   return (key & (abi::kFirstJointKey - 1)) | abi::kFirstJointKey;
 }
 

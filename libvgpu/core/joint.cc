@@ -87,10 +87,7 @@ std::uint64_t key_of_handle(const void* handle) noexcept {
   std::uint64_t words[8];
   std::memcpy(words, handle, sizeof words);
   std::uint64_t key = 0x5a17;
-  for (const std::uint64_t word : words) {
-    key = (key ^ word) * 0x9e3779b97f4a7c15ULL;
-    key ^= key >> 29U;
-  }
+  for (const std::uint64_t word : words) key = abi::mixed(key, word);
   return (key & (abi::kFirstJointKey - 1)) | 1U;
 }
 
@@ -189,12 +186,8 @@ bool JointMemory::stamp(Account& account, std::uint32_t index, int fd) noexcept 
   const Change change(account);
   if (!change) return false;
   abi::JointPiece& piece = account.page()->joint[index];
-  struct flock lock = {};
-  lock.l_type = F_RDLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = static_cast<off_t>(piece.key.load(std::memory_order_relaxed));
-  lock.l_len = 1;
-  if (::fcntl(fd, abi::kSetFileLock, &lock) != 0 || !name_carrier(account.page()->carrier, fd)) return false;
+  const std::uint64_t byte = piece.key.load(std::memory_order_relaxed);
+  if (!abi::set_file_lock(fd, byte, F_RDLCK) || !name_carrier(account.page()->carrier, fd)) return false;
   piece.is_carried.store(1, std::memory_order_release);
   return true;
 }
