@@ -78,41 +78,11 @@ class Party {
     order.step = step;
     order.bytes = bytes;
     if (handle != nullptr) std::memcpy(order.handle, handle, sizeof order.handle);
-    if (!send(order, fd)) return -1;
-    return receive();
-  }
-  bool send(Order& order, int fd) {
-    iovec part = {&order, sizeof order};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message = {};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    if (fd >= 0) {
-      message.msg_control = control;
-      message.msg_controllen = sizeof control;
-      cmsghdr* header = CMSG_FIRSTHDR(&message);
-      header->cmsg_level = SOL_SOCKET;
-      header->cmsg_type = SCM_RIGHTS;
-      header->cmsg_len = CMSG_LEN(sizeof fd);
-      std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    }
-    return ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL) == sizeof order;
-  }
-  int receive() {
+    if (!send_with_fd(socket_.get(), order, fd)) return -1;
     Answer answer = {};
-    iovec part = {&answer, sizeof answer};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-    msghdr message = {};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    if (::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC) != sizeof answer) return -1;
-    if (const cmsghdr* header = CMSG_FIRSTHDR(&message)) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-      fd_.reset(fd);
-    }
+    int came = -1;
+    if (!receive_with_fd(socket_.get(), answer, came)) return -1;
+    if (came >= 0) fd_.reset(came);
     std::memcpy(handle_, answer.handle, sizeof handle_);
     free_mib_ = answer.free_mib;
     return answer.status;

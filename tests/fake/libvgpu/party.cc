@@ -156,40 +156,9 @@ CUresult take(State& state, const Order& order, Answer& answer, int& fd) {
   return CUDA_ERROR_INVALID_VALUE;
 }
 
-bool receive(int socket, Order& order, int& fd) {
-  iovec part = {&order, sizeof order};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != sizeof order) return false;
-  if (const cmsghdr* header = CMSG_FIRSTHDR(&message)) std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-  return true;
-}
-
-void answer_with(int socket, Answer& answer, int fd) {
-  iovec part = {&answer, sizeof answer};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  if (fd >= 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  }
-  sendmsg(socket, &message, 0);
-}
-
 void serve(State& state, int socket) {
   Order order = {};
-  for (int fd = -1; receive(socket, order, fd); fd = -1) {
+  for (int fd = -1; receive_with_fd(socket, order, fd); fd = -1) {
     Answer answer = {};
     answer.status = take(state, order, answer, fd);
     std::size_t free = 0;
@@ -197,7 +166,7 @@ void serve(State& state, int socket) {
     CALL(cuMemGetInfo_v2, &free, &total);
     answer.free_mib = free >> 20U;
     const bool has_made_one = order.step == Step::export_fd || order.step == Step::export_pool;
-    answer_with(socket, answer, has_made_one && answer.status == CUDA_SUCCESS ? fd : -1);
+    send_with_fd(socket, answer, has_made_one && answer.status == CUDA_SUCCESS ? fd : -1);
     if (fd >= 0) close(fd);
   }
 }

@@ -1,7 +1,11 @@
 // One step of a program that passes memory to others, as a test asks for it over a socket.
 #pragma once
 
+#include <sys/socket.h>
+#include <sys/uio.h>
+
 #include <cstdint>
+#include <cstring>
 
 namespace hami::fake {
 
@@ -44,5 +48,41 @@ struct Answer {
   std::uint64_t free_mib;
   char handle[64];
 };
+
+// Sends `message` over a socket, with a descriptor unless it is -1.
+template <typename T>
+bool send_with_fd(int socket, const T& message, int fd) {
+  T copy = message;
+  iovec part = {&copy, sizeof copy};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header = {};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (fd >= 0) {
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof fd);
+    std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+  }
+  return ::sendmsg(socket, &header, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof copy);
+}
+
+// `fd` becomes the descriptor that came along, the receiver's to close; unchanged when none did.
+template <typename T>
+bool receive_with_fd(int socket, T& message, int& fd) {
+  iovec part = {&message, sizeof message};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  msghdr header = {};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  if (::recvmsg(socket, &header, MSG_CMSG_CLOEXEC) != static_cast<ssize_t>(sizeof message)) return false;
+  if (const cmsghdr* rights = CMSG_FIRSTHDR(&header)) std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
+  return true;
+}
 
 }  // namespace hami::fake
