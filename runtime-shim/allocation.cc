@@ -7,6 +7,7 @@
 
 #include "oci-config/base/text.h"
 #include "runtime-shim/device_use.h"
+#include "runtime-shim/request/values.h"
 #include "runtime-shim/topology.h"
 
 namespace hami::shim {
@@ -198,9 +199,33 @@ class Placer {
       if (may_have(devices()[i])) allowed.push_back(i);
     }
     HAMI_TRY(const auto count, number_of_devices());
-    auto chosen = has_own_limits() ? choose_in_order(allowed, count) : choose_by_rank(allowed, count);
+    auto chosen = is_numa_bound(count) ? choose_on_one_node(allowed, count) : choose_among(allowed, count);
     if (chosen.size() < count) return exhausted(count, allowed);
     return chosen;
+  }
+
+  [[nodiscard]] std::vector<std::size_t> choose_among(const std::vector<std::size_t>& allowed,
+                                                      std::size_t count) const {
+    return has_own_limits() ? choose_in_order(allowed, count) : choose_by_rank(allowed, count);
+  }
+
+  [[nodiscard]] bool is_numa_bound(std::size_t count) const {
+    return count > 1 && request_.numa_bind && request_.numa_bind->value;
+  }
+
+  // Of the NUMA nodes that can give all the devices, the one whose first device the policy likes best. A
+  // machine that does not say has one.
+  [[nodiscard]] std::vector<std::size_t> choose_on_one_node(const std::vector<std::size_t>& allowed,
+                                                            std::size_t count) const {
+    std::map<int, std::vector<std::size_t>> nodes;
+    for (const std::size_t device : allowed) nodes[devices()[device].numa_node].push_back(device);
+    std::vector<std::size_t> best;
+    for (const auto& [node, members] : nodes) {
+      auto chosen = choose_among(members, count);
+      if (chosen.size() == count && (best.empty() || is_liked_more(chosen.front(), best.front())))
+        best = std::move(chosen);
+    }
+    return best;
   }
 
   // How many neighbours of one module are given together: see ModelResources::group. A part of one device is
@@ -246,11 +271,21 @@ class Placer {
   Result<std::vector<std::size_t>> choose_selected() {
     std::vector<std::size_t> chosen;
     HAMI_TRY(chosen, selected());
+    HAMI_CHECK(check_numa_binding(chosen));
     for (std::uint32_t i = 0; i < chosen.size(); ++i) {
       if (!may_have(devices()[chosen[i]]) || !lacks(uses_[chosen[i]], demand(chosen[i], i)).empty())
         return exhausted(chosen.size(), chosen);
     }
     return chosen;
+  }
+
+  Result<> check_numa_binding(const std::vector<std::size_t>& chosen) const {
+    if (!is_numa_bound(chosen.size())) return {};
+    for (const std::size_t device : chosen) {
+      if (devices()[device].numa_node == devices()[chosen.front()].numa_node) continue;
+      return disagreement(request_.selector->origin, request_.numa_bind->origin, "devices of one NUMA node");
+    }
+    return {};
   }
 
   Result<std::vector<std::size_t>> selected() {
@@ -288,9 +323,8 @@ class Placer {
     for (const std::size_t device : allowed) {
       if (lacks(uses_[device], demand(device, 0)).empty()) fitting.push_back(device);
     }
-    std::stable_sort(fitting.begin(), fitting.end(), [&](std::size_t a, std::size_t b) {
-      return placement_ == Placement::spread ? is_fuller(b, a) : is_fuller(a, b);
-    });
+    std::stable_sort(fitting.begin(), fitting.end(),
+                     [&](std::size_t a, std::size_t b) { return is_liked_more(a, b); });
     // Of partitions the smallest that is large enough.
     if (mode_ == vendors::Mode::mig) {
       std::stable_sort(fitting.begin(), fitting.end(), [&](std::size_t a, std::size_t b) {
@@ -326,7 +360,9 @@ class Placer {
     return {static_cast<double>(use.memory.value) / capacity, use.cores.value, use.containers};
   }
 
-  [[nodiscard]] bool is_fuller(std::size_t a, std::size_t b) const { return rank(a) > rank(b); }
+  [[nodiscard]] bool is_liked_more(std::size_t a, std::size_t b) const {
+    return placement_ == Placement::spread ? rank(b) > rank(a) : rank(a) > rank(b);
+  }
 
   // The devices of the first NUMA node, in rank order, that can give all of them; else all devices.
   [[nodiscard]] std::vector<std::size_t> on_one_numa_node(std::vector<std::size_t> fitting,
@@ -391,9 +427,9 @@ class Placer {
 
   [[nodiscard]] tl::unexpected<Error> exhausted(std::size_t count,
                                                 const std::vector<std::size_t>& allowed) const {
-    const std::string asked =
-        text::cat({request_.origin(), " asks for ", text::number(count), " ", request_.vendor,
-                   count == 1 ? " device" : " devices", amounts_asked()});
+    const std::string asked = text::cat({request_.origin(), " asks for ", text::number(count), " ",
+                                         request_.vendor, count == 1 ? " device" : " devices",
+                                         is_numa_bound(count) ? " of one NUMA node" : "", amounts_asked()});
     if (allowed.empty()) {
       return fail(Errc::exhausted,
                   text::cat({asked, ", but none of the ", text::number(devices().size()),

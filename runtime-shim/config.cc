@@ -178,6 +178,10 @@ constexpr Key kKeys[] = {
      }},
     {"kubernetes", "device_checkpoint",
      [](Config& c, const toml::node& n) { return take_optional_path(n, c.kubelet_checkpoint); }},
+    {"kubernetes", "volcano_memory_factor",
+     [](Config& c, const toml::node& n) {
+       return take_number(n, 1, 1U << 20U, c.policy.volcano_memory_factor);
+     }},
     {"policy", "env_requests",
      [](Config& c, const toml::node& n) {
        return take_word(n, kEnvRequests,

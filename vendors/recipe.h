@@ -474,6 +474,7 @@ struct Resources {
   std::vector<std::string> nouse_uuid;
   std::vector<std::string> use_type;
   std::vector<std::string> nouse_type;
+  std::vector<std::string> numa_bind;  // several devices of one NUMA node, or none
   std::vector<std::string> mode;
   std::vector<ModelResources> models;
   LimitVariables limit_env;

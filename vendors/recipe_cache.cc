@@ -320,7 +320,7 @@ void members(A& a, LimitVariables& v) {
 template <typename A>
 void members(A& a, Resources& v) {
   a(v.count, v.memory, v.memory_percentage, v.cores, v.size, v.priority, v.use_uuid, v.nouse_uuid, v.use_type,
-    v.nouse_type, v.mode, v.models, v.limit_env);
+    v.nouse_type, v.numa_bind, v.mode, v.models, v.limit_env);
 }
 
 // What containers can ask for, and whether the recipe is for this node.

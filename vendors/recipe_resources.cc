@@ -232,6 +232,7 @@ void Decoder::resources(const yaml::Node& node, Resources& out) {
                    names("nouseUuid", out.nouse_uuid),
                    names("useType", out.use_type),
                    names("nouseType", out.nouse_type),
+                   names("numaBind", out.numa_bind),
                    names("mode", out.mode),
                    {"limitEnv",
                     [&](const auto& n) {

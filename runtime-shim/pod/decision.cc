@@ -7,6 +7,7 @@
 #include "runtime-shim/pod/evidence.h"
 #include "runtime-shim/request/values.h"
 #include "runtime-shim/request/variables.h"
+#include "runtime-shim/schedulers/amounts.h"
 #include "runtime-shim/schedulers/dra.h"
 #include "runtime-shim/schedulers/keys.h"
 #include "runtime-shim/schedulers/neighbours.h"
@@ -31,9 +32,14 @@ struct Sources {
   std::vector<Companion> companions;
 };
 
-Result<> add_list(const Annotations& annotations, const std::string& key, Sources& out) {
+Result<> add_list(const Annotations& annotations, const std::string& key, const Policy& policy,
+                  Sources& out) {
   HAMI_TRY(auto allocation, schedulers::pod_allocation(annotations, key));
   if (!allocation || allocation->vendor.empty() || allocation->groups.empty()) return {};
+  if (allocation->scheduler == schedulers::Scheduler::volcano) {
+    for (schedulers::Group& group : allocation->groups)
+      HAMI_CHECK(schedulers::scale_memory(group, policy.volcano_memory_factor, key));
+  }
   (allocation->worked_through ? out.remains : out.decisions)
       .push_back({allocation->vendor, allocation->key, true, std::move(allocation->groups)});
   return {};
@@ -185,7 +191,7 @@ Result<std::vector<PodDecision>> read_decisions(const oci::ContainerView& contai
   };
   // One by one: where policy is lenient, one that cannot be read says nothing about the others.
   for (const auto& [key, value] : container.annotations) {
-    HAMI_CHECK(add(add_list(container.annotations, key, sources)));
+    HAMI_CHECK(add(add_list(container.annotations, key, policy, sources)));
     HAMI_CHECK(add(add_companion(container.annotations, key, sources)));
   }
   HAMI_CHECK(add(add_koordinator(container.annotations, out)));

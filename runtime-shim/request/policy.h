@@ -74,9 +74,10 @@ struct Policy {
   VendorVariables vendor_variables = VendorVariables::exclusive;
   EngineDevices engine_devices = EngineDevices::count;
   Placement placement = Placement::binpack;
-  Scaling memory_scaling;           // capacity of a device's memory: above 1 is overcommitment
-  Scaling core_scaling;             // capacity of a device's compute
-  std::uint32_t split_count = 10;   // containers on one device
+  Scaling memory_scaling;                   // capacity of a device's memory: above 1 is overcommitment
+  Scaling core_scaling;                     // capacity of a device's compute
+  std::uint32_t split_count = 10;           // containers on one device
+  std::uint32_t volcano_memory_factor = 1;  // MiB in one unit of Volcano's memory
   std::uint32_t default_count = 1;  // devices, when only memory or cores are asked for; 0: that is an error
   Bytes default_memory;             // per device, when a request names none; 0: all of it
   Percent default_cores;            // per device, when a request names none; 0: no limit

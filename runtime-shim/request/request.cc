@@ -175,7 +175,7 @@ Result<std::optional<VendorRequest>> parse_vendor(const oci::ContainerView& cont
                                                   const PodDecision* decision, std::vector<CdiName>& cdi) {
   VendorRequest request;
   request.vendor = recipe.metadata.name;
-  for (const Words& words : sources) HAMI_CHECK(read_resources(words, recipe, request));
+  for (const Words& words : sources) HAMI_CHECK(read_resources(words, recipe, policy, request));
   if (decision != nullptr) {
     HAMI_CHECK(take_decision(*decision, container, recipe, policy, request));
     HAMI_CHECK(permit_modes(request, recipe, policy));

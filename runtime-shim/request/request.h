@@ -99,7 +99,8 @@ struct VendorRequest {
   std::optional<Stated<Names>> nouse_uuid;           // none of these
   std::optional<Stated<Names>> use_type;  // only models that contain one of these texts, in any case
   std::optional<Stated<Names>> nouse_type;
-  std::string capabilities;  // as written in the vendor's variable; empty: the recipe's default
+  std::optional<Stated<bool>> numa_bind;  // several devices must be of one NUMA node
+  std::string capabilities;               // as written in the vendor's variable; empty: the recipe's default
   friend bool operator==(const VendorRequest&, const VendorRequest&) = default;
 
   // A memory or cores limit of any kind is stated.

@@ -126,9 +126,17 @@ Result<> read_count(const Words& words, const std::vector<std::string>& names, s
   });
 }
 
+// Volcano counts memory in blocks where its device plugin does.
+vendors::MemoryResource in_blocks(vendors::MemoryResource memory, const Policy& policy) {
+  const bool is_volcanos = std::any_of(memory.names.begin(), memory.names.end(),
+                                       [](const auto& name) { return name.starts_with("volcano.sh/"); });
+  if (is_volcanos) memory.unit.value *= policy.volcano_memory_factor;
+  return memory;
+}
+
 // Names that mean one model only, or that have units of their own.
 Result<> read_model(const Words& words, const vendors::ModelResources& model, const vendors::Recipe& recipe,
-                    VendorRequest& out) {
+                    const Policy& policy, VendorRequest& out) {
   for (const auto* names : {&model.count, &model.memory.names, &model.cores.names}) {
     HAMI_CHECK(each(words, *names, [&](const Word& word) -> Result<> {
       if (model.model.empty()) return {};
@@ -136,8 +144,23 @@ Result<> read_model(const Words& words, const vendors::ModelResources& model, co
     }));
   }
   HAMI_CHECK(read_count(words, model.count, recipe.request.max, out));
-  HAMI_CHECK(read_memory(words, model.memory, recipe.slice, out));
+  HAMI_CHECK(read_memory(words, in_blocks(model.memory, policy), recipe.slice, out));
   return read_cores(words, model.cores, out);
+}
+
+// Words for yes and no as Kubernetes' programs read them.
+Result<> read_numa_bind(const Words& words, const std::vector<std::string>& names, VendorRequest& out) {
+  constexpr std::string_view kYes[] = {"1", "t", "T", "true", "TRUE", "True"};
+  constexpr std::string_view kNo[] = {"0", "f", "F", "false", "FALSE", "False"};
+  return each(words, names, [&](const Word& word) -> Result<> {
+    const bool yes = std::find(std::begin(kYes), std::end(kYes), word.value) != std::end(kYes);
+    if (!yes && std::find(std::begin(kNo), std::end(kNo), word.value) == std::end(kNo)) {
+      return fail(Errc::invalid_request,
+                  text::cat({word.origin, ": ", text::quote(word.value), " is neither true nor false"}),
+                  "write true or false");
+    }
+    return put(out.numa_bind, yes, word.origin, "NUMA binding");
+  });
 }
 
 // One mode, or several of which any will do.
@@ -213,13 +236,15 @@ std::optional<Word> Words::find(std::string_view name) const {
   return get(std::string(name));
 }
 
-Result<> read_resources(const Words& words, const vendors::Recipe& recipe, VendorRequest& out) {
+Result<> read_resources(const Words& words, const vendors::Recipe& recipe, const Policy& policy,
+                        VendorRequest& out) {
   const vendors::Resources& names = recipe.resources;
   HAMI_CHECK(read_count(words, names.count, recipe.request.max, out));
   HAMI_CHECK(read_memory(words, names.memory, recipe.slice, out));
   HAMI_CHECK(read_memory_percentage(words, names.memory_percentage, out));
   HAMI_CHECK(read_cores(words, names.cores, out));
-  for (const vendors::ModelResources& model : names.models) HAMI_CHECK(read_model(words, model, recipe, out));
+  for (const vendors::ModelResources& model : names.models)
+    HAMI_CHECK(read_model(words, model, recipe, policy, out));
   HAMI_CHECK(read_size(words, recipe, out));
   HAMI_CHECK(each(words, names.priority, [&](const Word& word) -> Result<> {
     HAMI_TRY(const auto priority, parse_number(word, 0, INT32_MAX, "", "0"));
@@ -229,6 +254,7 @@ Result<> read_resources(const Words& words, const vendors::Recipe& recipe, Vendo
   HAMI_CHECK(read_modes(words, recipe, out));
   HAMI_CHECK(read_list(words, names.use_uuid, out.use_uuid));
   HAMI_CHECK(read_list(words, names.nouse_uuid, out.nouse_uuid));
+  HAMI_CHECK(read_numa_bind(words, names.numa_bind, out));
   HAMI_CHECK(read_list(words, names.use_type, out.use_type));
   return read_list(words, names.nouse_type, out.nouse_type);
 }
@@ -261,7 +287,7 @@ std::set<std::string> resource_names(const vendors::Recipe& recipe) {
   std::set<std::string> out;
   for (const auto* list : {&names.count, &names.memory.names, &names.memory_percentage, &names.cores.names,
                            &names.size, &names.priority, &names.use_uuid, &names.nouse_uuid, &names.use_type,
-                           &names.nouse_type, &names.mode}) {
+                           &names.nouse_type, &names.numa_bind, &names.mode}) {
     out.insert(list->begin(), list->end());
   }
   for (const vendors::ModelResources& model : names.models) {

@@ -37,7 +37,8 @@ class Words {
 };
 
 // Takes what the words say about this vendor into the request.
-[[nodiscard]] Result<> read_resources(const Words& words, const vendors::Recipe& recipe, VendorRequest& out);
+[[nodiscard]] Result<> read_resources(const Words& words, const vendors::Recipe& recipe, const Policy& policy,
+                                      VendorRequest& out);
 
 // Takes the placement policy; HAMi's list form ("binpack,numa") is accepted.
 [[nodiscard]] Result<> read_placement(const Words& words, Request& out);

@@ -61,4 +61,20 @@ Result<Amounts> amounts_of(const DeviceRecord& record, std::string_view key) {
   return out;
 }
 
+Result<> scale_memory(Group& group, std::uint32_t factor, std::string_view key) {
+  for (DeviceRecord& record : group) {
+    if (record.memory == kAllMemory || record.memory <= 0) continue;
+    const std::uint64_t mib = static_cast<std::uint64_t>(record.memory) * factor;
+    if (mib >= static_cast<std::uint64_t>(kAllMemory)) {
+      return fail(Errc::invalid_request,
+                  text::cat({"annotation ", text::quote(key), ": device ", text::quote(record.uuid, 100),
+                             " has a memory of ", std::to_string(record.memory), " units of ",
+                             std::to_string(factor), " MiB, which is more than any device has"}),
+                  "set [kubernetes] volcano_memory_factor to what Volcano's device plugin has");
+    }
+    record.memory = static_cast<std::int32_t>(mib);
+  }
+  return {};
+}
+
 }  // namespace hami::schedulers

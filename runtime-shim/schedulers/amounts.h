@@ -21,4 +21,8 @@ struct Amounts {
 // to somebody else: a memory of 0 or less where the vendor divides memory, and negative cores.
 [[nodiscard]] Result<Amounts> amounts_of(const DeviceRecord& record, std::string_view key);
 
+// Where the records count memory in blocks of so many MiB: in MiB afterwards. Fails with invalid_request on
+// more than any device has.
+[[nodiscard]] Result<> scale_memory(Group& group, std::uint32_t factor, std::string_view key);
+
 }  // namespace hami::schedulers

@@ -98,6 +98,44 @@ TEST(Allocation, GivesDifferentDevicesOfOneNumaNode) {
   EXPECT_EQ(uuids(ask(slice("30000", "10", "3"), node)), (Uuids{"GPU-1", "GPU-2", "GPU-3"}));
 }
 
+// Annotations of a request for so many parts of devices of one NUMA node.
+auto bound(const char* count) { return with(slice("30000", "10", count), "nvidia.com/numa-bind", "true"); }
+
+TEST(NumaBinding, GivesDevicesOfOneNodeOrNone) {
+  Node node{4, {lease("a", {holding("GPU-0", 20000, 10)})}, {}};
+  EXPECT_EQ(uuids(ask(bound("2"), node)), (Uuids{"GPU-2", "GPU-3"}));
+  EXPECT_EQ(uuids(ask(with(slice("30000", "10", "3"), "nvidia.com/numa-bind", "false"), node)),
+            (Uuids{"GPU-1", "GPU-2", "GPU-3"}));
+
+  const auto refused = ask(bound("3"), node);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::exhausted);
+  EXPECT_THAT(refused.error().line(), HasSubstr("3 nvidia devices of one NUMA node"));
+}
+
+TEST(NumaBinding, OfNodesWithRoomThePolicyChooses) {
+  Node node{6, {lease("a", {holding("GPU-4", 1000, 10), holding("GPU-5", 1000, 10)})}, {}};
+  EXPECT_EQ(uuids(ask(bound("2"), node)), (Uuids{"GPU-4", "GPU-5"}));
+  node.policy.placement = Placement::spread;
+  EXPECT_EQ(uuids(ask(bound("2"), node)), (Uuids{"GPU-0", "GPU-1"}));
+}
+
+TEST(NumaBinding, OneDeviceIsAlwaysOfOneNode) {
+  Node node{2, {lease("a", {holding("GPU-0", 20000, 10)})}, {}};
+  EXPECT_EQ(uuids(ask(bound("1"), node)), Uuids{"GPU-1"});
+}
+
+TEST(NumaBinding, IsYesOrNo) {
+  const Node node{4, {}, {}};
+  for (const char* word : {"yes", "", "tRUE", "true ", "2", "\"true\""}) {
+    const auto refused = ask(with(slice("3000", "10", "2"), "nvidia.com/numa-bind", word), node);
+    ASSERT_FALSE(refused) << word;
+    EXPECT_THAT(refused.error().line(), AllOf(HasSubstr("'nvidia.com/numa-bind'"), HasSubstr(word)));
+  }
+  for (const char* word : {"1", "t", "T", "TRUE", "True", "0", "f", "F", "FALSE", "False"})
+    EXPECT_TRUE(ask(with(slice("3000", "10", "2"), "nvidia.com/numa-bind", word), node)) << word;
+}
+
 TEST(Allocation, RefusesMoreMemoryThanAnyDeviceHasLeft) {
   const Node node{1, {lease("a", {holding("GPU-0", 40000, 30)})}, {}};
 

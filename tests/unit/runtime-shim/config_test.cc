@@ -47,6 +47,8 @@ probe = "/b/probe"
 [recipes]
 dirs = ["/r1", "/r2"]
 cdi_dirs = ["/c"]
+[kubernetes]
+volcano_memory_factor = 10
 [policy]
 env_requests = "never"
 unenforced = "allow"
@@ -94,6 +96,7 @@ cores = 0
       Scaling{1500},
       Scaling{2000},
       4,
+      10,
       2,
       Bytes::mib(5000),
       Percent{25},
@@ -117,7 +120,9 @@ TEST(Config, NamesLineAndKeyOfWhatItDoesNotKnow) {
 }
 
 TEST(Config, RefusesWrongTypesAndValuesOutOfRange) {
-  for (const char* bad : {"[policy]\nsplit_count = 0",
+  for (const char* bad : {"[kubernetes]\nvolcano_memory_factor = 0",
+                          "[kubernetes]\nvolcano_memory_factor = 1048577",
+                          "[policy]\nsplit_count = 0",
                           "[policy]\nsplit_count = \"4\"",
                           "[policy]\nsplit_count = 1.5",
                           "[policy]\nmemory_scaling = 0",
@@ -184,7 +189,7 @@ TEST(Config, TheShippedFileShowsEveryKeyWithItsDefault) {
                           "card_boards",   "share_floor",
                           "allowed_modes", "privileged_parts",
                           "syscalls",      "engine_devices",
-                          "memory_wait"}) {
+                          "memory_wait",   "volcano_memory_factor"}) {
     EXPECT_THAT(uncommented, HasSubstr(text::cat({"\n", key, " = "})));
   }
 }

@@ -29,6 +29,7 @@ inline vendors::Recipe recipe() {
   recipe.resources.nouse_uuid = {"nvidia.com/nouse-gpuuuid"};
   recipe.resources.use_type = {"nvidia.com/use-gputype"};
   recipe.resources.nouse_type = {"nvidia.com/nouse-gputype"};
+  recipe.resources.numa_bind = {"nvidia.com/numa-bind"};
   recipe.resources.limit_env = {
       "CUDA_DEVICE_MEMORY_LIMIT", "CUDA_DEVICE_SM_LIMIT", "CUDA_TASK_PRIORITY", "GPU_CORE_UTILIZATION_POLICY",
       "CUDA_OVERSUBSCRIBE",       "ACTIVE_OOM_KILLER",    "CUDA_MEMORY_WAIT"};
