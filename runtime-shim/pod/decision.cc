@@ -8,6 +8,7 @@
 #include "runtime-shim/request/values.h"
 #include "runtime-shim/request/variables.h"
 #include "runtime-shim/schedulers/amounts.h"
+#include "runtime-shim/schedulers/companions.h"
 #include "runtime-shim/schedulers/dra.h"
 #include "runtime-shim/schedulers/keys.h"
 #include "runtime-shim/schedulers/neighbours.h"
@@ -18,6 +19,10 @@ namespace {
 
 constexpr const char* kKoordinator = "scheduling.koordinator.sh/device-allocated";
 constexpr const char* kGpuManager = "tencent.com/predicate-gpu-idx";
+// Source: Volcano's guide to GPU sharing.
+constexpr const char* kVolcanoCards = "volcano.sh/gpu-index";
+constexpr std::string_view kVolcanoTotal = "VOLCANO_GPU_MEMORY_TOTAL";
+constexpr std::string_view kVolcanoShare = "VOLCANO_GPU_ALLOCATED";
 // KAI's binder writes the limit into the container; these say that it did.
 constexpr const char* kKaiKeys[] = {"gpu-memory", "gpu-fraction"};
 
@@ -71,6 +76,35 @@ Result<> add_koordinator(const Annotations& annotations, std::vector<PodDecision
 Result<> add_gpu_manager(const Annotations& annotations, std::vector<PodDecision>& out) {
   HAMI_TRY(auto groups, schedulers::gpu_manager_groups(annotations));
   if (!groups.empty()) out.push_back({"nvidia", kGpuManager, true, std::move(groups)});
+  return {};
+}
+
+// What Volcano's older device plugin says that the container has of each card; whole cards come without.
+std::int32_t share_of_card(const oci::ContainerView& container) {
+  const auto is_named = [](std::string_view name) {
+    return [name](const auto& pair) { return pair.first == name; };
+  };
+  const auto& env = container.env;
+  if (std::none_of(env.begin(), env.end(), is_named(kVolcanoTotal))) return schedulers::kAllMemory;
+  // The first counts: the container's own come behind the plugin's.
+  const auto share = std::find_if(env.begin(), env.end(), is_named(kVolcanoShare));
+  const auto units = share == env.end() ? std::nullopt : text::parse_u64(share->second);
+  return units && *units != 0 && *units < INT32_MAX ? static_cast<std::int32_t>(*units)
+                                                    : schedulers::kAllMemory;
+}
+
+// Of the scheduler's GPU sharing, before its vGPUs: the numbers of the Pod's cards.
+Result<> add_volcano_cards(const oci::ContainerView& container, const Policy& policy,
+                           std::vector<PodDecision>& out) {
+  const auto value = container.annotation(kVolcanoCards);
+  if (!value || value->empty()) return {};
+  auto cards = schedulers::parse_numbers(*value);
+  if (!cards)
+    return fail(std::move(cards).error().within(text::cat({"annotation ", text::quote(kVolcanoCards)})));
+  schedulers::Group group;
+  for (const auto card : *cards) group.push_back({text::number(card), "NVIDIA", share_of_card(container), 0});
+  HAMI_CHECK(schedulers::scale_memory(group, policy.volcano_memory_factor, kVolcanoCards));
+  out.push_back({"nvidia", kVolcanoCards, false, {std::move(group)}});
   return {};
 }
 
@@ -196,6 +230,7 @@ Result<std::vector<PodDecision>> read_decisions(const oci::ContainerView& contai
   }
   HAMI_CHECK(add(add_koordinator(container.annotations, out)));
   HAMI_CHECK(add(add_gpu_manager(container.annotations, out)));
+  HAMI_CHECK(add(add_volcano_cards(container, policy, out)));
   add_last_resorts(sources);
   HAMI_CHECK(refuse_two_schedulers(out));
   HAMI_CHECK(refuse_other_devices(sources));

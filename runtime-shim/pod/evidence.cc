@@ -71,14 +71,15 @@ bool is_kind_of(std::string_view kind, const vendors::Recipe& recipe) {
   return vendor.size() == own.size() || vendor[vendor.size() - own.size() - 1] == '.';
 }
 
-// A name that a driver of resource claims made has the card's number.
+// A name that a driver of resource claims made has the card's number. "": its instance of the card is known
+// by its nodes alone, as the name has what the driver calls a placement. nullopt: another name.
 std::optional<std::string> claimed_card(std::string_view name, const vendors::Recipe& recipe) {
   if (recipe.metadata.name != "nvidia") return std::nullopt;
   const auto names = schedulers::parse_cdi_names(name);
   if (!names) return std::nullopt;
   const auto device = schedulers::parse_dra_device(names->front());
-  if (!device || !*device || (*device)->mig || (*device)->kind == schedulers::DraDevice::Kind::vfio)
-    return std::nullopt;
+  if (!device || !*device) return std::nullopt;
+  if ((*device)->mig || (*device)->kind == schedulers::DraDevice::Kind::vfio) return "";
   return text::number((*device)->minor);
 }
 
@@ -88,7 +89,7 @@ std::vector<std::string> cdi_devices(const oci::ContainerView& container, const 
     if (!starts_with(key, kCdiAnnotation)) continue;
     for (const std::string_view name : text::split(value, ',')) {
       if (auto card = claimed_card(text::trim(name), recipe)) {
-        out.push_back(*std::move(card));
+        if (!card->empty()) out.push_back(*std::move(card));
         continue;
       }
       const auto equals = name.find('=');
@@ -182,15 +183,26 @@ std::vector<std::string> device_nodes(const oci::ContainerView& container, const
   return out;
 }
 
-bool has_node(const vendors::Device& device, std::string_view node, const std::vector<NodePath>& paths) {
-  return std::any_of(paths.begin(), paths.end(), [&](const NodePath& path) {
-    const auto field = device.fields.find(std::string(path.field));
-    const std::string index = text::number(device.index);
-    const std::string_view value = field != device.fields.end() ? std::string_view(field->second)
-                                   : path.field == "index"      ? std::string_view(index)
-                                                                : std::string_view{};
-    return !value.empty() && path.value_in(node) == value;
-  });
+std::string value_of(const vendors::Device& device, const NodePath& path) {
+  const auto field = device.fields.find(std::string(path.field));
+  if (field != device.fields.end()) return field->second;
+  return path.field == "index" ? text::number(device.index) : std::string();
+}
+
+// By one of its nodes; a partition by all of them, as its card's node is not its own.
+bool is_shown(const vendors::Device& device, const std::vector<std::string>& nodes,
+              const std::vector<NodePath>& paths) {
+  std::size_t own = 0;
+  std::size_t shown = 0;
+  for (const NodePath& path : paths) {
+    const std::string value = value_of(device, path);
+    if (value.empty()) continue;
+    ++own;
+    const bool is_there = std::any_of(nodes.begin(), nodes.end(),
+                                      [&](const std::string& node) { return path.value_in(node) == value; });
+    shown += is_there ? 1 : 0;
+  }
+  return shown != 0 && (device.parent.empty() || shown == own);
 }
 
 // Enflame's is the only annotation that has containers by their names.
@@ -278,9 +290,7 @@ Evidence with_named_nodes(Evidence evidence, const vendors::Recipe& recipe,
   if (!evidence.devices.empty() || evidence.nodes.empty()) return evidence;
   const auto paths = node_paths(recipe);
   for (const vendors::Device& device : inventory.devices) {
-    const bool shown = std::any_of(evidence.nodes.begin(), evidence.nodes.end(),
-                                   [&](const std::string& node) { return has_node(device, node, paths); });
-    if (shown) evidence.devices.push_back(device.uuid);
+    if (is_shown(device, evidence.nodes, paths)) evidence.devices.push_back(device.uuid);
   }
   return evidence;
 }

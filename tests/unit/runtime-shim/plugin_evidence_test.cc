@@ -93,6 +93,25 @@ TEST_F(PluginEvidence, NodesNameTheDevicesWhereNothingElseDoes) {
   EXPECT_THAT(decide(view), IsEmpty()) << "a privileged container has every node";
 }
 
+TEST_F(PluginEvidence, AClaimOnAnInstanceIsKnownByItsNodes) {
+  node_.recipe.inject[0].device_nodes.emplace_back().path = "/dev/nvidia-caps/nvidia-cap${dev.gi_cap}";
+  node_.recipe.inject[0].device_nodes.emplace_back().path = "/dev/nvidia-caps/nvidia-cap${dev.ci_cap}";
+  auto& devices = node_.inventory.devices;
+  devices[4].fields = {{"minor", "10"}, {"gi_cap", "21"}, {"ci_cap", "22"}};
+  devices[5].fields = {{"minor", "10"}, {"gi_cap", "30"}, {"ci_cap", "31"}};
+  devices.erase(devices.begin());  // it gave way to its instances
+
+  auto view = pod({{"cdi.k8s.io/gpu.nvidia.com_6f1c", "k8s.gpu.nvidia.com/claim=6f1c-22-gpu-0-mig-19-4-1"}});
+  view.device_paths = {"/dev/nvidiactl", "/dev/nvidia10", "/dev/nvidia-caps/nvidia-cap30",
+                       "/dev/nvidia-caps/nvidia-cap31"};
+  EXPECT_THAT(decide(view), ElementsAre("MIG-b all 0"));
+  view.device_paths = {"/dev/nvidia10", "/dev/nvidia-caps/nvidia-cap21", "/dev/nvidia-caps/nvidia-cap22",
+                       "/dev/nvidia-caps/nvidia-cap30", "/dev/nvidia-caps/nvidia-cap31"};
+  EXPECT_THAT(decide(view), ElementsAre("MIG-a all 0", "MIG-b all 0"));
+  view.device_paths = {"/dev/nvidia10", "/dev/nvidia-caps/nvidia-cap21"};
+  EXPECT_THAT(decide(view), ElementsAre(HasSubstr("names no device"))) << "half an instance";
+}
+
 TEST_F(PluginEvidence, InstancesOfTheRecordedCardAreGivenWhole) {
   const std::string one = "GPU-0,NVIDIA,10240,0:;";
   EXPECT_THAT(decide(pod({{kHami, one}}, {{"NVIDIA_VISIBLE_DEVICES", "MIG-b"}})),
@@ -102,6 +121,32 @@ TEST_F(PluginEvidence, InstancesOfTheRecordedCardAreGivenWhole) {
   EXPECT_THAT(decide(pod({{kHami, "GPU-0,NVIDIA,10240,0:GPU-0,NVIDIA,10240,0:;"}},
                          {{"NVIDIA_VISIBLE_DEVICES", "MIG-b,MIG-a"}})),
               ElementsAre("MIG-b all 100", "MIG-a all 100"));
+}
+
+TEST_F(PluginEvidence, VolcanosSharedCardsAreItsIndexes) {
+  const std::map<std::string, std::string> one{{"volcano.sh/gpu-index", "1"}};
+  EXPECT_THAT(decide(pod(one, {{"NVIDIA_VISIBLE_DEVICES", "1"},
+                               {"VOLCANO_GPU_MEMORY_TOTAL", "40960"},
+                               {"VOLCANO_GPU_ALLOCATED", "1024"}})),
+              ElementsAre("1 1024 0"));
+  EXPECT_THAT(decide(pod(one, {{"NVIDIA_VISIBLE_DEVICES", "1"},
+                               {"VOLCANO_GPU_MEMORY_TOTAL", "40960"},
+                               {"VOLCANO_GPU_ALLOCATED", "1024"},
+                               {"VOLCANO_GPU_ALLOCATED", "40960"}})),
+              ElementsAre("1 1024 0"))
+      << "the container's own value comes second";
+  EXPECT_THAT(decide(pod({{"volcano.sh/gpu-index", "0,2"}},
+                         {{"NVIDIA_VISIBLE_DEVICES", "0,2"}, {"VOLCANO_GPU_ALLOCATED", "2"}})),
+              ElementsAre("0 all 0", "2 all 0"))
+      << "a number of cards";
+  EXPECT_THAT(decide(pod(one)), IsEmpty()) << "a sidecar";
+  policy_.volcano_memory_factor = 10;
+  EXPECT_THAT(decide(pod(one, {{"NVIDIA_VISIBLE_DEVICES", "1"},
+                               {"VOLCANO_GPU_MEMORY_TOTAL", "4096"},
+                               {"VOLCANO_GPU_ALLOCATED", "102"}})),
+              ElementsAre("1 1020 0"));
+  EXPECT_THAT(decide(pod({{"volcano.sh/gpu-index", "1,,x"}}, {{"NVIDIA_VISIBLE_DEVICES", "1"}})),
+              ElementsAre(::testing::AllOf(HasSubstr("'volcano.sh/gpu-index'"), HasSubstr("part 1"))));
 }
 
 TEST_F(PluginEvidence, GpuManagersCardsAreItsMinors) {
