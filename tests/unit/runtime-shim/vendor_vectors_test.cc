@@ -188,6 +188,53 @@ TEST(VendorVectors, MooreThreads) {
          {"T74", {{"mthreads.com/vgpu", "2"}}, "2x49152,100"}});
 }
 
+// With each vendor's words one of the devices is chosen, or kept out.
+TEST(VendorVectors, WhichDevicesMayBeChosen) {
+  const struct {
+    const char* vendor;
+    const char* model;
+    const char* count;
+    const char* use;
+    const char* nouse;
+  } rows[] = {
+      {"nvidia", "A100", "nvidia.com/gpu", "nvidia.com/use-gpuuuid", "nvidia.com/nouse-gpuuuid"},
+      {"nvidia", "A100", "volcano.sh/vgpu-number", "volcano.sh/vgpu-use-gpuuuid",
+       "volcano.sh/vgpu-nouse-gpuuuid"},
+      {"cambricon", "MLU370", "cambricon.com/vmlu", "cambricon.com/use-gpuuuid",
+       "cambricon.com/nouse-gpuuuid"},
+      {"hygon", "Z100", "hygon.com/dcunum", "hygon.com/use-gpuuuid", "hygon.com/nouse-gpuuuid"},
+      {"ascend", "910B3", "huawei.com/Ascend910B3", "hami.io/use-Ascend910B3-uuid",
+       "hami.io/no-use-Ascend910B3-uuid"},
+      {"ascend", "310P3", "huawei.com/Ascend310P", "hami.io/use-Ascend310P-uuid",
+       "hami.io/no-use-Ascend310P-uuid"},
+      {"iluvatar", "MR-V100", "iluvatar.ai/MR-V100-vgpu", "hami.io/use-MR-V100-uuid",
+       "hami.io/no-use-MR-V100-uuid"},
+      {"kunlunxin", "P800", "kunlunxin.com/xpu", "baidu.com/use-gpuuuid", "baidu.com/nouse-gpuuuid"},
+      {"kunlunxin", "P800", "kunlunxin.com/vxpu", "hami.io/use-xpu-uuid", "hami.io/no-use-xpu-uuid"},
+      {"metax", "C500", "metax-tech.com/gpu", "metax-tech.com/use-gpuuuid", "metax-tech.com/nouse-gpuuuid"},
+      {"mthreads", "S4000", "mthreads.com/vgpu", "mthreads.ai/use-gpuuuid", "mthreads.ai/nouse-gpuuuid"},
+      {"enflame", "S60", "enflame.com/gcu", "enflame.com/use-gpuuuid", "enflame.com/nouse-gpuuuid"},
+      {"amd", "MI300X", "amd.com/gpu", "amd.com/use-gpu-uuid", "amd.com/nouse-gpu-uuid"},
+      {"neuron", "trn1", "aws.amazon.com/neuron", "aws.amazon.com/use-neuron-uuid",
+       "aws.amazon.com/nouse-neuron-uuid"},
+      {"vastai", "VA1", "vastaitech.com/va", "vastaitech.com/use-gpuuuid", "vastaitech.com/nouse-gpuuuid"},
+      {"biren", "BR104", "birentech.com/gpu", "birentech.com/use-gpuuuid", "birentech.com/nouse-gpuuuid"},
+  };
+  for (const auto& row : rows) {
+    const VendorNode node = node_of(row.vendor, row.model, Bytes::mib(65536));
+    const auto chosen = [&](const char* key, const char* uuid) -> std::string {
+      const auto request =
+          parse_request(testing::annotated({{row.count, "1"}, {key, uuid}}), {node.recipe}, Policy{});
+      if (!request || !*request) return "no request";
+      const auto got = allocate(**request, {node}, {}, Policy{});
+      return got ? got->vendors[0].grants.at(0).uuid : got.error().line();
+    };
+    for (const char* uuid : {"GPU-0", "GPU-1"}) EXPECT_EQ(chosen(row.use, uuid), uuid) << row.use;
+    EXPECT_EQ(chosen(row.nouse, "GPU-0,GPU-2,GPU-3"), "GPU-1") << row.nouse;
+    EXPECT_EQ(chosen(row.nouse, "GPU-1, GPU-2,GPU-3"), "GPU-0") << row.nouse;
+  }
+}
+
 TEST(VendorVectors, GpuManager) {
   const VendorNode node = node_of("nvidia", "NVIDIA A100", Bytes::mib(40960));
   check(node, {{"T91",
