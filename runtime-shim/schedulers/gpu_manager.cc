@@ -67,6 +67,27 @@ Result<std::optional<GpuManagerShare>> parse_gpu_manager(
   return std::optional<GpuManagerShare>(std::move(share));
 }
 
+namespace {
+
+// A share is of one card, and each hundred of the cores is one. Where several containers have cards nobody
+// says whose the cores are.
+Result<> check_number_of_cards(const std::map<std::string, std::string>& annotations,
+                               const std::map<std::uint64_t, Group>& by_index) {
+  const auto core = annotations.find(kCore);
+  if (core == annotations.end() || by_index.size() != 1) return {};
+  const auto& [index, group] = *by_index.begin();
+  const auto cores = text::parse_u64(core->second).value_or(0);
+  if (cores == 0 || group.size() == std::max<std::uint64_t>(cores / 100, 1)) return {};
+  const std::string key = text::cat({kIndex, text::number(index)});
+  return fail(
+      Errc::invalid_request,
+      text::cat({"annotation ", text::quote(key), " names ", text::number(group.size()),
+                 " cards, and annotation ", text::quote(kCore), " with ", text::quote(core->second, 60),
+                 " is for ", text::number(std::max<std::uint64_t>(cores / 100, 1))}));
+}
+
+}  // namespace
+
 Result<std::vector<Group>> gpu_manager_groups(const std::map<std::string, std::string>& annotations) {
   std::map<std::uint64_t, Group> by_index;
   for (auto it = annotations.lower_bound(std::string(kIndex)); it != annotations.end(); ++it) {
@@ -85,6 +106,7 @@ Result<std::vector<Group>> gpu_manager_groups(const std::map<std::string, std::s
                                   whole ? 100 : static_cast<std::int32_t>(share->core)});
     }
   }
+  HAMI_CHECK(check_number_of_cards(annotations, by_index));
   std::vector<Group> out;
   out.reserve(by_index.size());
   for (auto& [index, group] : by_index) out.push_back(std::move(group));

@@ -141,6 +141,19 @@ TEST(HostileVectors, KoordinatorsJson) {
 
 TEST(HostileVectors, GpuManagersNumbers) {
   check({
+      {{{"tencent.com/vcuda-core", "30"},
+        {"tencent.com/vcuda-memory", "20"},
+        {"tencent.com/predicate-gpu-idx-0", "0,1"}},
+       "ERROR 'tencent.com/predicate-gpu-idx-0' names 2 cards~'tencent.com/vcuda-core' with '30' is for 1"},
+      {{{"tencent.com/vcuda-core", "200"}, {"tencent.com/predicate-gpu-idx-1", "2"}},
+       "ERROR 'tencent.com/predicate-gpu-idx-1' names 1 cards~'tencent.com/vcuda-core' with '200' is for 2"},
+      {{{"tencent.com/vcuda-core", "200"}, {"tencent.com/predicate-gpu-idx-1", "2,5"}},
+       "nvidia tencent.com/predicate-gpu-idx [2 2147483647 100; 5 2147483647 100]"},
+      {{{"tencent.com/vcuda-core", "30"},
+        {"tencent.com/vcuda-memory", "20"},
+        {"tencent.com/predicate-gpu-idx-0", "0,1"},
+        {"tencent.com/predicate-gpu-idx-1", "3"}},
+       "nvidia tencent.com/predicate-gpu-idx [0 5120 30; 1 5120 30][3 5120 30]"},
       {{{"tencent.com/vcuda-core", "250"}, {"tencent.com/predicate-gpu-idx-0", "0,1"}},
        "ERROR 'tencent.com/vcuda-core'~250"},
       {{{"tencent.com/vcuda-core", "30"},
