@@ -31,7 +31,6 @@ std::int32_t as_amount(std::uint64_t amount) {
 // HAMi's form is JSON, Koordinator's a list of names.
 Result<Companion> read_ascend(const std::string& value, Companion out) {
   const std::string chip = out.key.substr(out.key.find('/') + 1);
-  out.vendor = "ascend";
   if (value.starts_with(chip)) {
     HAMI_TRY(const auto minors, schedulers::parse_ascend_names(value, chip));
     out.devices = as_texts(minors);
@@ -171,23 +170,29 @@ bool is_chip_key(std::string_view key) {
   return key.starts_with(kAscend) && !key.ends_with("-memory") && !key.ends_with("-core");
 }
 
+const Known* known_by(std::string_view key, const std::string& value) {
+  // Each chip has a name, and a list, of its own.
+  static constexpr Known kChip{kAscend, "ascend", "", read_ascend};
+  const auto known =
+      std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& one) { return one.key == key; });
+  if (known != kKnown.end()) return &*known;
+  // A count that a Pod asks for has the chip's name too.
+  return is_chip_key(key) && !is_number(value) ? &kChip : nullptr;
+}
+
 }  // namespace
 
 Result<std::optional<Companion>> read_companion(const std::map<std::string, std::string>& annotations,
                                                 const std::string& key) {
   const auto value = annotations.find(key);
   if (value == annotations.end()) return std::optional<Companion>{};
-  const auto known =
-      std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& one) { return one.key == key; });
-  // A count that a Pod asks for has the chip's name too.
-  const bool chip = is_chip_key(key) && !is_number(value->second);
-  if (known == kKnown.end() && !chip) return std::optional<Companion>{};
+  const Known* known = known_by(key, value->second);
+  if (known == nullptr) return std::optional<Companion>{};
   Companion out;
   out.key = key;
-  if (known != kKnown.end()) out.vendor = known->vendor;
-  if (known != kKnown.end()) out.list = known->list;
-  auto read = known != kKnown.end() ? known->read(value->second, std::move(out))
-                                    : read_ascend(value->second, std::move(out));
+  out.vendor = known->vendor;
+  out.list = known->list;
+  auto read = known->read(value->second, std::move(out));
   if (!read) return fail(std::move(read).error().within(text::cat({"annotation ", text::quote(key)})));
   return std::optional<Companion>(*std::move(read));
 }

@@ -121,14 +121,17 @@ std::string origin_of(std::string_view key) {
   return text::cat({"annotation ", text::quote(key)});
 }
 
+bool has_decision(const std::vector<PodDecision>& decisions, std::string_view vendor) {
+  return std::any_of(decisions.begin(), decisions.end(),
+                     [&](const PodDecision& decision) { return decision.vendor == vendor; });
+}
+
 // A driver of resource claims has the engine put devices and limits into the container, as CDI says, and
 // leaves no annotation of its own but those names where the engine does not know CDI.
 Result<> add_claim(const oci::ContainerView& container, std::vector<PodDecision>& out) {
   const auto add = [&](std::string_view claim) {
     const std::string key = text::cat({kClaim, claim});
-    const bool known = std::any_of(out.begin(), out.end(),
-                                   [](const PodDecision& other) { return other.vendor == "nvidia"; });
-    if (!known) out.push_back({"nvidia", key, false, {}});
+    if (!has_decision(out, "nvidia")) out.push_back({"nvidia", key, false, {}});
   };
   for (const oci::Mount& mount : container.mounts) {
     const std::string_view claim = schedulers::claim_of_directory(mount.destination);
@@ -182,11 +185,6 @@ Result<> refuse_two_schedulers(const std::vector<PodDecision>& decisions) {
     }
   }
   return {};
-}
-
-bool has_decision(const std::vector<PodDecision>& decisions, std::string_view vendor) {
-  return std::any_of(decisions.begin(), decisions.end(),
-                     [&](const PodDecision& decision) { return decision.vendor == vendor; });
 }
 
 // What a plugin has not blanked yet, and what a vendor's own annotation says, count where nothing else does.

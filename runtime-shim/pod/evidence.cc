@@ -238,23 +238,29 @@ std::optional<T> in_layer(const std::vector<T>& values, std::size_t layer) {
   return values[std::min(layer, values.size() - 1)];
 }
 
+// Of the i-th device, up to the last one that "<name>_<i>" says something of.
+template <typename T>
+std::vector<std::vector<T>> layers_each(const oci::ContainerView& container, const std::string& name,
+                                        std::vector<T> (*layers)(const oci::ContainerView&,
+                                                                 const std::string&)) {
+  std::vector<std::vector<T>> out;
+  for (std::uint32_t i = 0; i < abi::kMaxDevices; ++i)
+    out.push_back(layers(container, text::cat({name, "_", text::number(i)})));
+  while (!out.empty() && out.back().empty()) out.pop_back();
+  return out;
+}
+
 Shown shown_by(const oci::ContainerView& container, const vendors::Recipe& recipe) {
   Shown shown;
   shown.devices = device_layers(container, recipe);
   const vendors::LimitVariables& names = recipe.resources.limit_env;
   if (!names.memory.empty()) {
     shown.memory_of_all = memory_layers(container, names.memory);
-    for (std::uint32_t i = 0; i < abi::kMaxDevices; ++i) {
-      shown.memory.push_back(memory_layers(container, text::cat({names.memory, "_", text::number(i)})));
-    }
-    while (!shown.memory.empty() && shown.memory.back().empty()) shown.memory.pop_back();
+    shown.memory = layers_each(container, names.memory, memory_layers);
   }
   if (!names.cores.empty()) {
     shown.cores = core_layers(container, names.cores);
-    for (std::uint32_t i = 0; i < abi::kMaxDevices; ++i) {
-      shown.cores_each.push_back(core_layers(container, text::cat({names.cores, "_", text::number(i)})));
-    }
-    while (!shown.cores_each.empty() && shown.cores_each.back().empty()) shown.cores_each.pop_back();
+    shown.cores_each = layers_each(container, names.cores, core_layers);
   }
   shown.nodes = device_nodes(container, recipe);
   shown.is_named = is_assigned(container, recipe);
