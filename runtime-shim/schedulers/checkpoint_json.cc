@@ -3,6 +3,7 @@
 #include "oci-config/base/text.h"
 #include "runtime-shim/schedulers/checkpoint.h"
 #include "runtime-shim/schedulers/json_reader.h"
+#include "runtime-shim/schedulers/json_writer.h"
 
 namespace hami::schedulers {
 
@@ -51,21 +52,17 @@ Result<CheckpointEntry> read_entry(json_object* object, const JsonReader& entry)
   return out;
 }
 
-json_object* text_of(const std::string& value) {
-  return json_object_new_string_len(value.data(), static_cast<int>(value.size()));
-}
-
 json_object* to_object(const CheckpointEntry& entry) {
   json_object* object = json_object_new_object();
-  json_object_object_add(object, "PodUID", text_of(entry.pod));
-  json_object_object_add(object, "ContainerName", text_of(entry.container));
-  json_object_object_add(object, "ResourceName", text_of(entry.resource));
+  add_text(object, "PodUID", entry.pod);
+  add_text(object, "ContainerName", entry.container);
+  add_text(object, "ResourceName", entry.resource);
   json_object* ids = json_object_new_array();
-  for (const std::string& id : entry.devices) json_object_array_add(ids, text_of(id));
+  for (const std::string& id : entry.devices) json_object_array_add(ids, json_text(id));
   json_object* by_node = json_object_new_object();
   json_object_object_add(by_node, "-1", ids);
   json_object_object_add(object, "DeviceIDs", by_node);
-  json_object_object_add(object, "AllocResp", text_of(encode_base64(encode_answer(entry.answer))));
+  add_text(object, "AllocResp", encode_base64(encode_answer(entry.answer)));
   return object;
 }
 
@@ -97,7 +94,7 @@ std::string encode_checkpoint(const std::vector<CheckpointEntry>& entries) {
   json_object* data = json_object_new_object();
   json_object_object_add(data, "PodDeviceEntries", list);
   json_object_object_add(root.get(), "Data", data);
-  return json_object_to_json_string_ext(root.get(), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+  return written(root.get());
 }
 
 }  // namespace hami::schedulers

@@ -3,6 +3,7 @@
 #include "oci-config/base/text.h"
 #include "runtime-shim/schedulers/companions.h"
 #include "runtime-shim/schedulers/json_reader.h"
+#include "runtime-shim/schedulers/json_writer.h"
 
 namespace hami::schedulers {
 
@@ -21,20 +22,6 @@ Result<std::string> device_uuid(const JsonReader& entry, const char* name) {
   HAMI_TRY(auto uuid, entry.text(name));
   if (uuid.empty()) return entry.error(text::cat({"has an empty ", name}));
   return uuid;
-}
-
-void add(json_object* object, const char* name, const std::string& value) {
-  if (!value.empty())
-    json_object_object_add(object, name,
-                           json_object_new_string_len(value.data(), static_cast<int>(value.size())));
-}
-
-void add(json_object* object, const char* name, std::uint32_t value) {
-  if (value != 0) json_object_object_add(object, name, json_object_new_int64(value));
-}
-
-std::string written(const JsonText& root) {
-  return json_object_to_json_string_ext(root.get(), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
 Result<GcuAssignment> read_assignment(const JsonReader& entry) {
@@ -85,12 +72,12 @@ std::string encode_ascend_shares(const std::vector<AscendShare>& shares) {
   for (const AscendShare& share : shares) {
     json_object* entry = json_object_new_object();
     json_object_array_add(root.get(), entry);
-    add(entry, "UUID", share.uuid);
-    add(entry, "temp", share.cut);
-    add(entry, "memory", share.memory);
-    add(entry, "core", share.cores);
+    add_text_unless_empty(entry, "UUID", share.uuid);
+    add_text_unless_empty(entry, "temp", share.cut);
+    add_number_unless_zero(entry, "memory", share.memory);
+    add_number_unless_zero(entry, "core", share.cores);
   }
-  return written(root);
+  return written(root.get());
 }
 
 Result<std::vector<std::vector<MetaxShare>>> parse_metax_shares(std::string_view value) {
@@ -124,12 +111,12 @@ std::string encode_metax_shares(const std::vector<std::vector<MetaxShare>>& cont
     for (const MetaxShare& share : shares) {
       json_object* entry = json_object_new_object();
       json_object_array_add(list, entry);
-      add(entry, "uuid", share.uuid);
-      json_object_object_add(entry, "compute", json_object_new_int64(share.compute));
-      json_object_object_add(entry, "vRam", json_object_new_int64(share.memory));
+      add_text_unless_empty(entry, "uuid", share.uuid);
+      add_number(entry, "compute", share.compute);
+      add_number(entry, "vRam", share.memory);
     }
   }
-  return written(root);
+  return written(root.get());
 }
 
 Result<std::map<std::string, GcuAssignment>> parse_assigned_containers(std::string_view value) {
@@ -150,13 +137,13 @@ std::string encode_assigned_containers(const std::map<std::string, GcuAssignment
     json_object* entry = json_object_new_object();
     json_object_object_add(root.get(), name.c_str(), entry);
     json_object_object_add(entry, "allocated", json_object_new_boolean(assignment.allocated ? 1 : 0));
-    json_object_object_add(entry, "request", json_object_new_int64(assignment.request));
-    add(entry, "profileID", assignment.profile_id);
-    add(entry, "profileName", assignment.profile);
-    add(entry, "instanceID", assignment.instance_id);
-    add(entry, "instanceUUID", assignment.instance_uuid);
+    add_number(entry, "request", assignment.request);
+    add_text_unless_empty(entry, "profileID", assignment.profile_id);
+    add_text_unless_empty(entry, "profileName", assignment.profile);
+    add_text_unless_empty(entry, "instanceID", assignment.instance_id);
+    add_text_unless_empty(entry, "instanceUUID", assignment.instance_uuid);
   }
-  return written(root);
+  return written(root.get());
 }
 
 Result<CuLists> parse_cu_lists(std::string_view value) {
@@ -185,9 +172,9 @@ std::string encode_cu_lists(const CuLists& lists) {
                           ? text::number(range.first)
                           : text::cat({text::number(range.first), "-", text::number(range.last)}));
     }
-    add(root.get(), card.c_str(), text::join(parts, ","));
+    add_text_unless_empty(root.get(), card.c_str(), text::join(parts, ","));
   }
-  return written(root);
+  return written(root.get());
 }
 
 }  // namespace hami::schedulers

@@ -2,6 +2,7 @@
 
 #include "oci-config/base/text.h"
 #include "runtime-shim/schedulers/json_reader.h"
+#include "runtime-shim/schedulers/json_writer.h"
 #include "runtime-shim/schedulers/neighbours.h"
 
 namespace hami::schedulers {
@@ -41,13 +42,11 @@ Result<KoordinatorDevice> read_device(const std::string& type, const JsonReader&
 
 json_object* to_object(const KoordinatorDevice& device) {
   json_object* object = json_object_new_object();
-  json_object_object_add(object, "minor", json_object_new_int64(device.minor));
-  if (!device.id.empty())
-    json_object_object_add(object, "id",
-                           json_object_new_string_len(device.id.data(), static_cast<int>(device.id.size())));
+  add_number(object, "minor", device.minor);
+  add_text_unless_empty(object, "id", device.id);
   json_object* resources = json_object_new_object();
   const auto add = [&](const char* name, std::uint64_t amount) {
-    json_object_object_add(resources, name, json_object_new_string(std::to_string(amount).c_str()));
+    add_text(resources, name, text::number(amount));
   };
   if (device.core) add("koordinator.sh/gpu-core", *device.core);
   if (device.memory) add("koordinator.sh/gpu-memory", device.memory->value);
@@ -84,7 +83,7 @@ std::string encode_koordinator(const std::vector<KoordinatorDevice>& devices) {
     }
     json_object_array_add(list, to_object(device));
   }
-  return json_object_to_json_string_ext(root.get(), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+  return written(root.get());
 }
 
 }  // namespace hami::schedulers

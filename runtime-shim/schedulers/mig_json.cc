@@ -5,6 +5,7 @@
 #include "oci-config/base/json_scan.h"
 #include "oci-config/base/text.h"
 #include "runtime-shim/schedulers/json_reader.h"
+#include "runtime-shim/schedulers/json_writer.h"
 #include "runtime-shim/schedulers/mig.h"
 
 namespace hami::schedulers {
@@ -63,13 +64,6 @@ Result<std::vector<MigAllocation>> parse_mig_allocations(std::string_view json) 
 }
 
 std::string encode_mig_allocations(const std::vector<MigAllocation>& allocations) {
-  const auto add_text = [](json_object* object, const char* name, const std::string& value) {
-    json_object_object_add(object, name,
-                           json_object_new_string_len(value.data(), static_cast<int>(value.size())));
-  };
-  const auto add_number = [](json_object* object, const char* name, std::uint32_t value) {
-    json_object_object_add(object, name, json_object_new_int64(value));
-  };
   const JsonText root(json_object_new_array());
   for (const MigAllocation& allocation : allocations) {
     json_object* entry = json_object_new_object();
@@ -87,7 +81,7 @@ std::string encode_mig_allocations(const std::vector<MigAllocation>& allocations
     add_number(entry, "gpuInstanceID", allocation.instance->gpu_instance);
     add_number(entry, "computeInstanceID", allocation.instance->compute_instance);
   }
-  return json_object_to_json_string_ext(root.get(), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+  return written(root.get());
 }
 
 }  // namespace hami::schedulers

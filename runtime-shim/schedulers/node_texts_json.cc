@@ -2,6 +2,7 @@
 
 #include "oci-config/base/text.h"
 #include "runtime-shim/schedulers/json_reader.h"
+#include "runtime-shim/schedulers/json_writer.h"
 #include "runtime-shim/schedulers/node_texts.h"
 
 namespace hami::schedulers {
@@ -41,26 +42,16 @@ Result<NodeDevice> read_device(const JsonReader& entry) {
   return device;
 }
 
-void add_number(json_object* object, const char* name, std::int64_t value) {
-  if (value != 0) json_object_object_add(object, name, json_object_new_int64(value));
-}
-
-void add_text(json_object* object, const char* name, const std::string& value) {
-  if (!value.empty())
-    json_object_object_add(object, name,
-                           json_object_new_string_len(value.data(), static_cast<int>(value.size())));
-}
-
 json_object* to_object(const NodeDevice& device) {
   json_object* object = json_object_new_object();
-  add_text(object, "id", device.id);
-  add_number(object, "index", device.index);
-  add_number(object, "count", device.count);
-  add_number(object, "devmem", device.memory);
-  add_number(object, "devcore", device.cores);
-  add_text(object, "type", device.type);
-  add_number(object, "numa", device.numa);
-  add_text(object, "mode", device.mode);
+  add_text_unless_empty(object, "id", device.id);
+  add_number_unless_zero(object, "index", device.index);
+  add_number_unless_zero(object, "count", device.count);
+  add_number_unless_zero(object, "devmem", device.memory);
+  add_number_unless_zero(object, "devcore", device.cores);
+  add_text_unless_empty(object, "type", device.type);
+  add_number_unless_zero(object, "numa", device.numa);
+  add_text_unless_empty(object, "mode", device.mode);
   if (device.healthy) json_object_object_add(object, "health", json_object_new_boolean(1));
   return object;
 }
@@ -81,7 +72,7 @@ Result<std::vector<NodeDevice>> parse_register_json(std::string_view value) {
 std::string encode_register_json(const std::vector<NodeDevice>& devices) {
   const JsonText root(json_object_new_array());
   for (const NodeDevice& device : devices) json_object_array_add(root.get(), to_object(device));
-  return json_object_to_json_string_ext(root.get(), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+  return written(root.get());
 }
 
 }  // namespace hami::schedulers

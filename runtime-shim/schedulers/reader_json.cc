@@ -5,6 +5,7 @@
 #include "oci-config/base/json_scan.h"
 #include "oci-config/base/text.h"
 #include "runtime-shim/schedulers/json_reader.h"
+#include "runtime-shim/schedulers/json_writer.h"
 
 namespace hami::schedulers {
 
@@ -12,10 +13,7 @@ namespace {
 
 constexpr int kMaxDepth = 32;
 
-std::string written(json_object* value) {
-  return text::quote(
-      json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE), 80);
-}
+std::string shown(json_object* value) { return text::quote(written(value), 80); }
 
 // "<what>: <message>", or the message alone where the caller names the annotation.
 tl::unexpected<Error> bad(std::string_view what, std::string_view message) {
@@ -94,7 +92,7 @@ std::string JsonReader::amount(const char* name) const {
 }
 
 tl::unexpected<Error> JsonReader::error(std::string_view what) const {
-  return fail(Errc::invalid_request, text::cat({path_, " ", what, " in ", written(object_)}));
+  return fail(Errc::invalid_request, text::cat({path_, " ", what, " in ", shown(object_)}));
 }
 
 Result<JsonText> parse_json(std::string_view json, std::string_view what, std::size_t most) {
@@ -116,7 +114,7 @@ bool is_null(std::string_view json) { return text::trim(json) == "null"; }
 
 Result<std::vector<json_object*>> elements_of(json_object* array, std::string_view what) {
   if (!json_object_is_type(array, json_type_array)) {
-    return bad(what, text::cat({"not an array: ", written(array)}));
+    return bad(what, text::cat({"not an array: ", shown(array)}));
   }
   std::vector<json_object*> out;
   for (std::size_t i = 0; i < json_object_array_length(array); ++i)
@@ -127,7 +125,7 @@ Result<std::vector<json_object*>> elements_of(json_object* array, std::string_vi
 Result<std::vector<std::pair<std::string, json_object*>>> members_of(json_object* object,
                                                                      std::string_view what) {
   if (!json_object_is_type(object, json_type_object)) {
-    return bad(what, text::cat({"not an object: ", written(object)}));
+    return bad(what, text::cat({"not an object: ", shown(object)}));
   }
   std::vector<std::pair<std::string, json_object*>> out;
   json_object_object_foreach(object, name, value) out.emplace_back(name, value);
@@ -136,7 +134,7 @@ Result<std::vector<std::pair<std::string, json_object*>>> members_of(json_object
 
 Result<JsonReader> object_at(json_object* object, std::string path) {
   if (!json_object_is_type(object, json_type_object)) {
-    return fail(Errc::invalid_request, text::cat({path, " is not an object: ", written(object)}));
+    return fail(Errc::invalid_request, text::cat({path, " is not an object: ", shown(object)}));
   }
   return JsonReader(object, std::move(path));
 }
