@@ -389,11 +389,11 @@ class Placer {
     out.memory_limit = taken.memory_limit;
     out.core_limit = taken.core_limit;
     out.mode = mode_;
-    out.holding = {request_.vendor, out.uuid,  taken.memory, taken.cores, taken.exclusive, 0, 0, 0,
+    out.holding = {request_.vendor, out.uuid,  taken.memory, taken.cores, taken.exclusive, 0, {},
                    taken.by_engine, taken.mode};
     if (node_.recipe.slice.mechanism == vendors::SliceMechanism::vendor && out.is_slice()) {
       out.holding.slot = free_slot(uses_[device]);
-      std::tie(out.holding.parts_low, out.holding.parts_high) = free_parts(uses_[device], taken.parts);
+      out.holding.parts = free_parts(uses_[device], taken.parts);
     }
     return out;
   }

@@ -1,7 +1,6 @@
 #include "runtime-shim/device_use.h"
 
 #include <algorithm>
-#include <bit>
 #include <iterator>
 #include <unordered_map>
 
@@ -160,19 +159,17 @@ std::vector<DeviceUse> device_uses(const vendors::Recipe& recipe, const vendors:
       use.mode = holding.mode;
       if (recipe.slice.equal_sizes) use.only_size = holding.memory;
       use.slots_taken.insert(holding.slot);
-      use.parts_low |= holding.parts_low;
-      use.parts_high |= holding.parts_high;
+      use.held_parts |= holding.parts;
     }
   }
   return uses;
 }
 
-std::pair<std::uint64_t, std::uint64_t> free_parts(const DeviceUse& use, std::uint32_t count) {
-  std::pair<std::uint64_t, std::uint64_t> taken{0, 0};
+Parts free_parts(const DeviceUse& use, std::uint32_t count) {
+  Parts taken;
   for (std::uint32_t i = 0; i < use.parts && count > 0; ++i) {
-    const std::uint64_t bit = std::uint64_t{1} << (i % 64);
-    if (((i < 64 ? use.parts_low : use.parts_high) & bit) != 0) continue;
-    (i < 64 ? taken.first : taken.second) |= bit;
+    if (use.held_parts.test(i)) continue;
+    taken.set(i);
     --count;
   }
   return taken;
@@ -252,8 +249,7 @@ std::string lacks(const DeviceUse& use, const Demand& demand) {
     return "not enough cores";
   if (use.only_size.value != 0 && use.only_size != demand.memory) return "its slices have another size";
   const auto parts = free_parts(use, demand.parts);
-  if (static_cast<std::uint32_t>(std::popcount(parts.first) + std::popcount(parts.second)) < demand.parts)
-    return "not enough cores";
+  if (parts.count() < demand.parts) return "not enough cores";
   if (demand.cores.value == 0 && use.cores.value >= use.core_capacity.value) return "no cores left";
   return {};
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "oci-config/base/parts.h"
 #include "runtime-shim/request/policy.h"
 #include "runtime-shim/request/request.h"
 #include "runtime-shim/state/ledger.h"
@@ -27,9 +28,8 @@ struct DeviceUse {
   std::string mode;             // of its containers, where they all must have the same; "" is the usual one
   Bytes only_size;              // of every slice, where all must have the same memory; 0: any
   std::set<std::uint32_t> slots_taken;
-  std::uint32_t parts = 0;      // of its compute, numbered; 0: it has none
-  std::uint64_t parts_low = 0;  // held
-  std::uint64_t parts_high = 0;
+  std::uint32_t parts = 0;  // of its compute, numbered; 0: it has none
+  Parts held_parts{};
 };
 
 // Uses of the inventory's devices, by position. Sums saturate.
@@ -51,8 +51,8 @@ struct Demand {
   std::string problem;      // why the device cannot be divided so, whatever is free
 };
 
-// The lowest parts nobody has, as many as the demand asks for; both words 0 when it asks for none.
-[[nodiscard]] std::pair<std::uint64_t, std::uint64_t> free_parts(const DeviceUse& use, std::uint32_t count);
+// The lowest parts nobody has, as many as the demand asks for; fewer where there are no more.
+[[nodiscard]] Parts free_parts(const DeviceUse& use, std::uint32_t count);
 
 // The lowest number that no slice of the device has.
 [[nodiscard]] std::uint32_t free_slot(const DeviceUse& use);

@@ -312,8 +312,7 @@ vendors::Slice slice_of(const Grant& grant) {
           grant.core_limit,
           grant.holding.exclusive && !grant.is_slice(),
           grant.holding.slot,
-          grant.holding.parts_low,
-          grant.holding.parts_high,
+          grant.holding.parts,
           grant.subdevice,
           grant.mode};
 }

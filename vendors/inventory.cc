@@ -1,10 +1,10 @@
 #include "vendors/inventory.h"
 
-#include "vendors/recipe.h"
-
 #include <algorithm>
 
+#include "oci-config/base/parts.h"
 #include "oci-config/base/text.h"
+#include "vendors/recipe.h"
 
 namespace hami::vendors {
 
@@ -23,7 +23,7 @@ std::uint32_t core_steps_of(const SliceRules& rules, const Device& device) {
   const auto field = device.fields.find(rules.core_steps_field);
   const auto told = field == device.fields.end() ? std::nullopt : text::parse_u64(field->second);
   const std::uint64_t steps = told.value_or(rules.core_steps);
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(steps, 128));
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(steps, kMaxParts));
 }
 
 }  // namespace hami::vendors

@@ -1,6 +1,7 @@
 // What users ask for and how a part of a device is made: `resources`, `slice`, `neutralize`, `support`.
 #include <algorithm>
 
+#include "oci-config/base/parts.h"
 #include "oci-config/base/text.h"
 #include "vendors/recipe_decoder.h"
 
@@ -146,7 +147,7 @@ void Decoder::slice(const yaml::Node& node, const Recipe& recipe, SliceRules& ou
                    {"templates", [&](const auto& n) { slice_templates(n, out.templates); }},
                    {"refuseCores", [&](const auto& n) { boolean(n, out.refuses_cores); }},
                    {"defaultCores", [&](const auto& n) { percent(n, out.default_cores); }},
-                   {"coreSteps", [&](const auto& n) { number(n, out.core_steps, 128); }},
+                   {"coreSteps", [&](const auto& n) { number(n, out.core_steps, kMaxParts); }},
                    {"coreStepsField", [&](const auto& n) { word(n, out.core_steps_field); }},
                    {"maxPerDevice", [&](const auto& n) { number(n, out.max_per_device, 100'000); }},
                    {"severalDevices",

@@ -31,7 +31,8 @@ Scope node_scope(const Recipe& recipe) {
   for (const auto& [name, root] : recipe.roots) scope["root." + name] = ValueType::hex;
   scope["ctr.libdir"] = ValueType::hex;
   scope["ctr.libdir32"] = ValueType::hex;
-  for (const char* name : {"all.indexes", "all.ordinals", "all.uuids", "all.cores", "all.memory_limits"})
+  for (const char* name :
+       {"all.indexes", "all.ordinals", "all.uuids", "all.cores", "all.masks", "all.memory_limits"})
     scope[name] = ValueType::text;
   for (const auto& [name, variable] : recipe.vars) scope[name] = variable.type;
   return scope;

@@ -42,6 +42,12 @@ oci::EnvEdit::Op to_edit(EnvRule::Op op) {
   return oci::EnvEdit::Op::set;
 }
 
+Parts first_parts(std::uint32_t count) {
+  Parts parts;
+  for (std::uint32_t i = 0; i < count; ++i) parts.set(i);
+  return parts;
+}
+
 template <typename T>
 void add_once(std::vector<T>& list, T item) {
   if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(std::move(item));
@@ -108,6 +114,7 @@ void Renderer::enter_all(const std::vector<const Slice*>& slices) {
   std::vector<std::string> ordinals;
   std::vector<std::string> uuids;
   std::vector<std::string> cores;
+  std::vector<std::string> masks;
   std::vector<std::string> memory_limits;
   for (const Slice* slice : slices) {
     const Device& device = inventory_.devices[slice->device_index];
@@ -119,11 +126,9 @@ void Renderer::enter_all(const std::vector<const Slice*>& slices) {
     ordinals.push_back(text::number(ordinals.size()));
     uuids.push_back(device.uuid);
     const std::uint32_t steps = core_steps_of(recipe_.slice, device);
-    auto parts = parts_of(*slice);
-    if (parts.empty()) {
-      for (std::uint32_t i = 0; i < steps; ++i) parts.push_back(i);
-    }
-    if (!parts.empty()) cores.push_back(listed(parts, device.index * steps));
+    if (slice->parts.any()) masks.push_back(text::cat({ordinals.back(), ":", list_parts(slice->parts)}));
+    const Parts parts = slice->parts.any() ? slice->parts : first_parts(steps);
+    if (parts.any()) cores.push_back(list_parts(parts, device.index * steps));
   }
   auto& variables = conditions_.variables;
   variables["all.indexes"] = text::join(indexes, ",");
@@ -131,6 +136,7 @@ void Renderer::enter_all(const std::vector<const Slice*>& slices) {
   variables["all.uuids"] = text::join(uuids, ",");
   variables["all.memory_limits"] = text::join(memory_limits, ",");
   variables["all.cores"] = text::join(cores, ",");
+  variables["all.masks"] = text::join(masks, ";");
 }
 
 bool Renderer::holds_now(const Condition& condition) const { return holds(condition, conditions_); }

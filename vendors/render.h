@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "oci-config/base/parts.h"
 #include "oci-config/base/result.h"
 #include "oci-config/edits.h"
 #include "vendors/hook_plan.h"
@@ -22,8 +23,7 @@ struct Slice {
   Percent cores;                 // 0: no compute limit
   bool whole = false;            // the container has the device for itself
   std::uint32_t slot = 0;        // number of the slice on its device, unlike that of any other live slice
-  std::uint64_t parts_low = 0;   // which of the device's parts of compute are the container's: 0 to 63
-  std::uint64_t parts_high = 0;  // 64 to 127
+  Parts parts{};                 // which of the device's parts of compute are the container's
   std::optional<std::uint32_t> subdevice = std::nullopt;  // number of what the driver made for it
   std::optional<Mode> mode = std::nullopt;                // that the request chose
   friend bool operator==(const Slice&, const Slice&) = default;

@@ -4,28 +4,6 @@
 
 namespace hami::vendors {
 
-std::vector<std::uint32_t> parts_of(const Slice& slice) {
-  std::vector<std::uint32_t> parts;
-  for (std::uint32_t i = 0; i < 128; ++i) {
-    const std::uint64_t word = i < 64 ? slice.parts_low : slice.parts_high;
-    if (((word >> (i % 64)) & 1U) != 0) parts.push_back(i);
-  }
-  return parts;
-}
-
-std::string listed(const std::vector<std::uint32_t>& parts, std::uint32_t base) {
-  std::vector<std::string> runs;
-  for (std::size_t i = 0; i < parts.size();) {
-    std::size_t end = i;
-    while (end + 1 < parts.size() && parts[end + 1] == parts[end] + 1) ++end;
-    runs.push_back(i == end
-                       ? text::number(base + parts[i])
-                       : text::cat({text::number(base + parts[i]), "-", text::number(base + parts[end])}));
-    i = end + 1;
-  }
-  return text::join(runs, ",");
-}
-
 void add_slice_variables(Variables& variables, const SliceRules& rules, const Device& device,
                          const Slice& slice, std::size_t ordinal) {
   for (const auto& [name, value] : device.fields) variables["dev." + name] = value;
@@ -44,11 +22,10 @@ void add_slice_variables(Variables& variables, const SliceRules& rules, const De
   variables["slice.memory_gib"] = text::number((slice.memory.whole_mib() + 1023) / 1024);
   variables["slice.slot"] = text::number(slice.slot);
   if (const auto* made = template_of(rules, device, slice.memory)) variables["slice.template"] = made->name;
-  const auto parts = parts_of(slice);
-  variables["slice.core_steps"] = text::number(parts.size());
-  variables["slice.core_list"] = listed(parts, 0);
-  variables["slice.mask_low"] = "0x" + text::hex64(slice.parts_low);
-  variables["slice.mask_high"] = "0x" + text::hex64(slice.parts_high);
+  variables["slice.core_steps"] = text::number(slice.parts.count());
+  variables["slice.core_list"] = list_parts(slice.parts);
+  variables["slice.mask_low"] = "0x" + text::hex64(word_of_parts(slice.parts, 0));
+  variables["slice.mask_high"] = "0x" + text::hex64(word_of_parts(slice.parts, 1));
   if (slice.subdevice) variables["slice.subdevice"] = text::number(*slice.subdevice);
 }
 

@@ -24,11 +24,8 @@ json_object* holding_object(const Holding& holding) {
   json_object_object_add(object, "exclusive", json_object_new_boolean(holding.exclusive ? 1 : 0));
   if (holding.engine) json_object_object_add(object, "engine", json_object_new_boolean(1));
   if (!holding.mode.empty()) add_text(object, "mode", holding.mode);
-  for (const auto& [name, value] : {std::pair<const char*, std::uint64_t>{"slot", holding.slot},
-                                    {"partsLow", holding.parts_low},
-                                    {"partsHigh", holding.parts_high}}) {
-    if (value != 0) add_number(object, name, value);
-  }
+  if (holding.slot != 0) add_number(object, "slot", holding.slot);
+  if (holding.parts.any()) add_text(object, "parts", list_parts(holding.parts));
   return object;
 }
 
@@ -42,11 +39,12 @@ Result<Holding> parse_holding(json_object* object) {
   holding.cores = Percent{static_cast<std::uint32_t>(reader.number("cores", 100000))};
   holding.exclusive = reader.flag("exclusive");
   holding.slot = static_cast<std::uint32_t>(reader.number_or_0("slot", UINT32_MAX));
-  holding.parts_low = reader.number_or_0("partsLow");
-  holding.parts_high = reader.number_or_0("partsHigh");
+  const auto parts = parse_parts(reader.text_or_empty("parts"));
   holding.engine = reader.flag_or_false("engine");
   holding.mode = reader.text_or_empty("mode");
   if (reader.wrong_member()) return bad_member("holdings." + *reader.wrong_member());
+  if (!parts) return bad_member("holdings.parts");
+  holding.parts = *parts;
   return holding;
 }
 

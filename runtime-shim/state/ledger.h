@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "oci-config/base/parts.h"
 #include "oci-config/base/result.h"
 #include "oci-config/base/unique_fd.h"
 #include "oci-config/base/units.h"
@@ -28,11 +29,9 @@ struct Holding {
   Percent cores;
   bool exclusive = false;
   std::uint32_t slot = 0;  // of a slice the vendor makes: its number among those of the device
-  std::uint64_t parts_low =
-      0;  // parts of the device's compute it has alone, where they are numbered: 0 to 63
-  std::uint64_t parts_high = 0;  // 64 to 127
-  bool engine = false;           // an engine gave the whole device by itself, maybe to several containers
-  std::string mode{};  // of the container, where all on the device must have the same; "": the usual one
+  Parts parts{};           // of the device's compute that it has alone, where they are numbered
+  bool engine = false;     // an engine gave the whole device by itself, maybe to several containers
+  std::string mode{};      // of the container, where all on the device must have the same; "": the usual one
   friend bool operator==(const Holding&, const Holding&) = default;
 };
 

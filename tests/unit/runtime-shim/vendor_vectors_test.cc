@@ -90,8 +90,27 @@ TEST(VendorVectors, Hygon) {
       {node.recipe}, Policy{});
   const auto got = allocate(**request, {node}, {}, Policy{});
   ASSERT_TRUE(got) << got.error().line();
-  EXPECT_EQ(got->vendors[0].grants[0].holding.parts_low, 0x0000000FFFFFFFFFU) << "T62: 36 compute units";
-  EXPECT_EQ(got->vendors[0].grants[0].holding.parts_high, 0U) << "T62";
+  EXPECT_EQ(list_parts(got->vendors[0].grants[0].holding.parts), "0-35") << "T62: 36 compute units";
+}
+
+TEST(VendorVectors, ComputeUnitsOfLargeCards) {
+  const VendorNode node = node_of("amd", "MI300X", Bytes::mib(196608), 304);
+  const auto request = parse_request(
+      testing::annotated({{"amd.com/gpu", "1"}, {"amd.com/gpumem", "2000"}, {"amd.com/gpucores", "60"}}),
+      {node.recipe}, Policy{});
+  const auto first = allocate(**request, {node}, {}, Policy{});
+  ASSERT_TRUE(first) << first.error().line();
+  EXPECT_EQ(list_parts(first->vendors[0].grants[0].holding.parts), "0-181");
+  state::Lease lease;
+  lease.holdings = {first->vendors[0].grants[0].holding};
+  const auto asked = parse_request(testing::annotated({{"amd.com/gpu", "1"},
+                                                       {"amd.com/gpumem", "2000"},
+                                                       {"amd.com/gpucores", "40"},
+                                                       {"amd.com/use-gpuuuid", lease.holdings[0].device}}),
+                                   {node.recipe}, Policy{});
+  const auto second = allocate(**asked, {node}, {lease}, Policy{});
+  ASSERT_TRUE(second) << second.error().line();
+  EXPECT_EQ(list_parts(second->vendors[0].grants[0].holding.parts), "182-302");
 }
 
 TEST(VendorVectors, AscendTemplates) {
