@@ -32,6 +32,12 @@ bool keep(Space space, std::uint64_t name, unsigned owner, Reservation& reservat
   return true;
 }
 
+void retract_told(std::uint64_t ptr) noexcept {
+  if (!g_process.joint.has_pointers()) return;
+  const std::uint32_t piece = g_process.joint.take_pointer(ptr);
+  if (piece != JointMemory::kNone) g_process.joint.retract(g_process.account, piece);
+}
+
 // A whole allocation lives on where others have it. A piece of a block or of a pool lies in what is charged
 // anyway.
 void end_told(Space space, std::uint64_t name, const Record& record) noexcept {
@@ -39,13 +45,12 @@ void end_told(Space space, std::uint64_t name, const Record& record) noexcept {
     end_opened(name, record);
     return;
   }
-  const std::uint32_t piece =
-      space == Space::pointer ? g_process.joint.take_pointer(name) : JointMemory::kNone;
-  if (piece != JointMemory::kNone && record.bytes >= kSmallBelow) {
-    g_process.joint.let_go(g_process.account, piece);
-    return;
+  if (space == Space::pointer && record.bytes < kSmallBelow) {
+    retract_told(name);
+  } else if (space == Space::pointer) {
+    const std::uint32_t piece = g_process.joint.take_pointer(name);
+    if (piece != JointMemory::kNone) return g_process.joint.let_go(g_process.account, piece);
   }
-  if (piece != JointMemory::kNone) g_process.joint.retract(g_process.account, piece);
   give_back(record);
 }
 

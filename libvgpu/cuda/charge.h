@@ -37,6 +37,9 @@ bool keep(Space space, std::uint64_t name, Reservation& reservation) noexcept;
 // The same for an object that ends with the context of number `owner`.
 bool keep(Space space, std::uint64_t name, unsigned owner, Reservation& reservation) noexcept;
 
+// Memory at `ptr` is in stock again, of which other processes may have been told.
+void retract_told(std::uint64_t ptr) noexcept;
+
 // An object is gone: gives back what it took.
 inline void give_back(const Record& record) noexcept {
   if (record.charge != 0) g_process.account.refund(record.device, record.charge);

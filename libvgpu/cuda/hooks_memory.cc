@@ -35,7 +35,7 @@ CUresult free_linear(std::uint64_t ptr, Call call) noexcept {
   if (!pooled) return release(Space::pointer, ptr, call);
   const CUresult status = call();
   if (status == CUDA_SUCCESS) {
-    retract_pooled(ptr);
+    retract_told(ptr);
     g_pools.freed(*pooled);
     g_pools.settle_all(pooled->device);
   } else {

@@ -147,7 +147,7 @@ CUresult free_pooled(CUdeviceptr ptr, Call call) noexcept {
   if (!record) return free_joint(ptr, call);
   const CUresult status = call();
   if (status == CUDA_SUCCESS) {
-    retract_pooled(ptr);
+    retract_told(ptr);
     g_pools.freed(*record);
   } else {
     g_process.records.insert(Space::pooled, ptr, *record);

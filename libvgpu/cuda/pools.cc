@@ -18,12 +18,6 @@ Stock pool_stock(CUmemoryPool handle) noexcept {
   return stock;
 }
 
-void retract_pooled(std::uint64_t ptr) noexcept {
-  if (!g_process.joint.has_pointers()) return;
-  const std::uint32_t piece = g_process.joint.take_pointer(ptr);
-  if (piece != JointMemory::kNone) g_process.joint.retract(g_process.account, piece);
-}
-
 Pool* Pools::find(CUmemoryPool handle) noexcept {
   const unsigned count = count_.load(std::memory_order_acquire);
   for (unsigned i = 0; i < count; ++i) {

@@ -66,9 +66,6 @@ class Pools {
 
 extern constinit Pools g_pools;
 
-// An allocation of a pool was freed: other processes may have been told of it.
-void retract_pooled(std::uint64_t ptr) noexcept;
-
 // What the driver says about a pool; all 0 when it says nothing.
 Stock pool_stock(CUmemoryPool handle) noexcept;
 
