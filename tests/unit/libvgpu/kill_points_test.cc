@@ -124,6 +124,18 @@ class KillPoints : public PageTest {
     ASSERT_EQ(survivor_.admit(0, kSurvivorHolds, kLimit), Verdict::admitted);
   }
 
+  // Does `work` in a process that dies with what it has.
+  void die_after(const std::function<void(Account&)>& work) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      Account account;
+      if (!account.open(path_.c_str(), 0)) ::_exit(1);
+      work(account);
+      ::raise(SIGKILL);
+    }
+    ::waitpid(pid, nullptr, 0);
+  }
+
   // Does `work` in a process that dies at its n-th event. False when it came to its end before.
   bool kill_at(unsigned n, const std::function<void(Account&)>& work) {
     const pid_t pid = ::fork();
@@ -231,17 +243,12 @@ TEST_F(KillPoints, OfOneThatRegistersAdmitsSettlesRefundsAndEnds) {
 // Whoever is refused looks for dead ones first.
 TEST_F(KillPoints, OfARepairerOfAProcessThatDiedInsideAChange) {
   const auto leave_a_dead_one = [&] {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      Account account;
-      if (!account.open(path_.c_str(), 0)) ::_exit(1);
+    die_after([&](Account& account) {
       account.admit(0, 5 * kMiB, kLimit);
       account.admit(1, 6 * kMiB, kLimit);
       page_->slots[1].held[1][0].fetch_add(abi::kHeldMark);
       page_->devices[0].committed.fetch_add(3 * kMiB);  // and was not recorded
-      ::raise(SIGKILL);
-    }
-    ::waitpid(pid, nullptr, 0);
+    });
   };
   const unsigned points =
       kill_everywhere(leave_a_dead_one, [](Account& account) { account.admit(0, kLimit, kLimit); });
@@ -250,15 +257,10 @@ TEST_F(KillPoints, OfARepairerOfAProcessThatDiedInsideAChange) {
 
 TEST_F(KillPoints, OfARepairerOfAProcessThatDiedQuiet) {
   const auto leave_a_dead_one = [&] {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      Account account;
-      if (!account.open(path_.c_str(), 0)) ::_exit(1);
+    die_after([](Account& account) {
       account.admit(0, 5 * kMiB, kLimit);
       account.admit(1, 6 * kMiB, kLimit);
-      ::raise(SIGKILL);
-    }
-    ::waitpid(pid, nullptr, 0);
+    });
   };
   const unsigned points =
       kill_everywhere(leave_a_dead_one, [](Account& account) { account.admit(0, kLimit, kLimit); });
@@ -287,19 +289,14 @@ TEST_F(KillPoints, OfOneThatPassesMemoryOn) {
 TEST_F(KillPoints, OfARepairerOfAProcessThatPassedMemoryOn) {
   for (const bool is_inside : {false, true}) {
     const auto leave_a_dead_one = [&] {
-      const pid_t pid = ::fork();
-      if (pid == 0) {
-        Account account;
-        if (!account.open(path_.c_str(), 0)) ::_exit(1);
+      die_after([&](Account& account) {
         account.admit(0, 5 * kMiB, kLimit);
         account.admit(0, 3 * kMiB, kLimit);
         JointMemory joint;
         joint.publish(account, kKey, 0, 5 * kMiB);
         set_taken(true);
         if (is_inside) page_->slots[1].held[1][0].fetch_add(abi::kHeldMark);
-        ::raise(SIGKILL);
-      }
-      ::waitpid(pid, nullptr, 0);
+      });
     };
     const unsigned points =
         kill_everywhere(leave_a_dead_one, [](Account& account) { account.admit(0, kLimit, kLimit); });

@@ -203,19 +203,7 @@ class ResourceClaim : public ::testing::Test {
   }
 
   std::vector<std::string> decide(const oci::ContainerView& view) {
-    const auto request = parse_request(view, {recipe_}, Policy{});
-    if (!request) return {request.error().line()};
-    if (!*request || (*request)->vendors.empty()) return {};
-    if (!(*request)->vendors[0].scheduled) return {"not scheduled"};
-    const auto got = resolve(*(*request)->vendors[0].scheduled, {recipe_, cards_}, {});
-    if (!got) return {got.error().line()};
-    std::vector<std::string> out;
-    for (const Given& given : got->decided.devices) {
-      out.push_back(
-          text::cat({given.device, " ", given.memory ? text::number(given.memory->whole_mib()) : "all", " ",
-                     text::number(given.cores.value)}));
-    }
-    return out;
+    return given_by(parse_request(view, {recipe_}, Policy{}), {recipe_, cards_});
   }
 
   vendors::Recipe recipe_;

@@ -8,6 +8,7 @@
 #include "oci-config/base/text.h"
 #include "oci-config/view.h"
 #include "runtime-shim/allocation.h"
+#include "runtime-shim/pod/scheduled.h"
 #include "vendors/recipe.h"
 
 namespace hami::shim::testing {
@@ -86,6 +87,24 @@ inline state::Lease lease(std::string key, std::vector<state::Holding> holdings)
 inline state::Holding holding(const std::string& uuid, std::uint64_t mib, std::uint32_t cores,
                               bool exclusive = false) {
   return {"nvidia", uuid, Bytes::mib(mib), Percent{cores}, exclusive};
+}
+
+// "<uuid> <MiB or all> <cores>" of each device that a scheduler gave, or the error.
+inline std::vector<std::string> given_by(const Result<std::optional<Request>>& request,
+                                         const VendorNode& node) {
+  if (!request) return {request.error().line()};
+  if (!*request || (*request)->vendors.empty()) return {};
+  const VendorRequest& vendor = (*request)->vendors[0];
+  if (!vendor.scheduled) return {"not scheduled"};
+  const auto got = resolve(*vendor.scheduled, node, {});
+  if (!got) return {got.error().line()};
+  std::vector<std::string> out;
+  for (const Given& given : got->decided.devices) {
+    out.push_back(
+        text::cat({given.device, " ", given.memory ? text::number(given.memory->whole_mib()) : "all", " ",
+                   text::number(given.cores.value)}));
+  }
+  return out;
 }
 
 }  // namespace hami::shim::testing

@@ -13,6 +13,7 @@
 
 #include "oci-config/base/text.h"
 #include "runtime-shim/state/liveness.h"
+#include "tests/unit/runtime-shim/leases.h"
 
 namespace hami::state {
 namespace {
@@ -33,15 +34,7 @@ class Turns : public ::testing::Test {
   [[nodiscard]] Ledger open() const { return *Ledger::open(dir_.string()); }
 
   [[nodiscard]] Lease living(const std::string& key) const {
-    Lease lease;
-    lease.key = lease.container_id = key;
-    lease.engine_root = dir_ / "runc";
-    lease.boot_id = boot_id();
-    lease.creator_pid = ::getpid();
-    lease.creator_start = *start_time(::getpid());
-    lease.created_at = 1700000000;
-    lease.holdings = {{"nvidia", "GPU-1", Bytes::mib(3000), Percent{30}, false}};
-    return lease;
+    return testing::living_lease(key, dir_, {{"nvidia", "GPU-1", Bytes::mib(3000), Percent{30}, false}});
   }
   [[nodiscard]] Lease dead(const std::string& key) const {
     Lease lease = living(key);

@@ -22,6 +22,7 @@
 #include "runtime-shim/state/gone.h"
 #include "runtime-shim/state/lease_json.h"
 #include "runtime-shim/state/liveness.h"
+#include "tests/unit/runtime-shim/leases.h"
 
 namespace hami::state {
 namespace {
@@ -51,18 +52,7 @@ class LedgerTest : public ::testing::Test {
 
   // A lease of this process: its creator lives.
   Lease living(const std::string& key) const {
-    Lease lease;
-    lease.key = key;
-    lease.container_id = key;
-    lease.engine_root = dir_ / "runc";
-    lease.bundle = "/bundle";
-    lease.source = "annotation 'nvidia.com/gpu'";
-    lease.boot_id = boot_id();
-    lease.creator_pid = ::getpid();
-    lease.creator_start = *start_time(::getpid());
-    lease.created_at = 1700000000;
-    lease.holdings = {{"nvidia", "GPU-1", Bytes::mib(3000), Percent{30}, false}};
-    return lease;
+    return testing::living_lease(key, dir_, {{"nvidia", "GPU-1", Bytes::mib(3000), Percent{30}, false}});
   }
 
   Lease dead(const std::string& key) const {

@@ -51,22 +51,8 @@ vendors::Inventory cards() {
 
 class PluginEvidence : public ::testing::Test {
  protected:
-  // "<uuid> <MiB or all> <cores>" of each device, or the error.
   std::vector<std::string> decide(const oci::ContainerView& view) {
-    const auto request = parse_request(view, {node_.recipe}, policy_, &warnings_);
-    if (!request) return {request.error().line()};
-    if (!*request || (*request)->vendors.empty()) return {};
-    const VendorRequest& vendor = (*request)->vendors[0];
-    if (!vendor.scheduled) return {"not scheduled"};
-    const auto got = resolve(*vendor.scheduled, node_, {});
-    if (!got) return {got.error().line()};
-    std::vector<std::string> out;
-    for (const Given& given : got->decided.devices) {
-      out.push_back(
-          text::cat({given.device, " ", given.memory ? text::number(given.memory->whole_mib()) : "all", " ",
-                     text::number(given.cores.value)}));
-    }
-    return out;
+    return given_by(parse_request(view, {node_.recipe}, policy_, &warnings_), node_);
   }
 
   static oci::ContainerView pod(std::map<std::string, std::string> annotations,

@@ -17,6 +17,7 @@
 
 #include "oci-config/base/text.h"
 #include "runtime-shim/state/liveness.h"
+#include "tests/unit/runtime-shim/leases.h"
 
 namespace hami::shim {
 namespace {
@@ -63,17 +64,7 @@ class SubdevicesTest : public testing::Test {
   }
 
   [[nodiscard]] state::Lease lease(const std::string& key) const {
-    state::Lease lease;
-    lease.key = lease.container_id = key;
-    lease.engine_root = dir_ / "runc";
-    lease.bundle = "/bundle";
-    lease.source = "test";
-    lease.boot_id = state::boot_id();
-    lease.creator_pid = ::getpid();
-    lease.creator_start = *state::start_time(::getpid());
-    lease.created_at = 1;
-    lease.holdings = {holding()};
-    return lease;
+    return state::testing::living_lease(key, dir_, {holding()});
   }
   static state::Holding holding() { return {"ascend", "NPU-1", Bytes::mib(8192), Percent{25}}; }
 

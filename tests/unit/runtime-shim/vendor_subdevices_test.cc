@@ -13,6 +13,7 @@
 #include "runtime-shim/state/gone.h"
 #include "runtime-shim/state/liveness.h"
 #include "runtime-shim/subdevices.h"
+#include "tests/unit/runtime-shim/leases.h"
 #include "vendors/recipe_yaml.h"
 
 namespace hami::shim {
@@ -118,16 +119,7 @@ class VendorSubdevices : public testing::TestWithParam<Driver> {
     return {GetParam().recipe, GetParam().recipe, Bytes::mib(GetParam().memory_mib), Percent{25}};
   }
   [[nodiscard]] state::Lease begin(const std::string& key) const {
-    state::Lease lease;
-    lease.key = lease.container_id = key;
-    lease.engine_root = dir_ / "runc";
-    lease.bundle = "/bundle";
-    lease.source = "test";
-    lease.boot_id = state::boot_id();
-    lease.creator_pid = ::getpid();
-    lease.creator_start = *state::start_time(::getpid());
-    lease.created_at = 1;
-    lease.holdings = {holding()};
+    const state::Lease lease = state::testing::living_lease(key, dir_, {holding()});
     auto ledger = Ledger::open(state());
     EXPECT_TRUE(ledger && ledger->commit(lease));
     return lease;
