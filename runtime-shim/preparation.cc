@@ -358,12 +358,12 @@ Result<> Preparation::obey_schedulers(Request& request) {
   return claimed ? state::save_claims(dir, claims) : Result<>{};
 }
 
-// The leases that count for this request: those on the vendors' devices, or all where a ceiling needs the
-// rest of the namespace.
+// The leases that count for this request: those on the vendors' devices, and for a ceiling the rest of the
+// namespace.
 state::Scope Preparation::scope() const {
-  state::Scope scope{config_.roots.state_dir, std::nullopt, container_.key, kTurnMs};
-  if (!config_.policy.namespaces.empty()) return scope;
-  scope.devices.emplace();
+  state::Scope scope{config_.roots.state_dir, std::vector<state::DeviceName>{}, container_.key, kTurnMs};
+  const std::string name_space = pod_of(container_.view).name_space;
+  if (!config_.policy.namespaces.empty() && !name_space.empty()) scope.devices->push_back({"", name_space});
   for (const VendorNode& node : node_) {
     for (const vendors::Device& device : node.inventory.devices)
       scope.devices->push_back({node.inventory.vendor, device.uuid});

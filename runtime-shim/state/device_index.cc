@@ -21,7 +21,8 @@ namespace hami::state {
 
 namespace {
 
-constexpr const char* kComplete = "/.complete";
+// The number tells what is listed: an index of another one is made anew.
+constexpr const char* kComplete = "/.complete.2";
 // Vendor and device in two lines.
 constexpr const char* kName = "/.name";
 constexpr const char* kTemporaryName = ".name.new";
@@ -65,6 +66,7 @@ std::vector<DeviceName> devices_of(const Lease& lease) {
     DeviceName name{holding.vendor, holding.device};
     if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(std::move(name));
   }
+  if (!lease.pod_namespace.empty()) out.push_back({"", lease.pod_namespace});
   return out;
 }
 

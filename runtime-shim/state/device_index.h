@@ -1,7 +1,7 @@
-// Which leases are on a device, without reading the leases: an empty file <dir>/<device>/<key of the lease>
-// for each, and <dir>/<device>/.name with the device's own name. The leases themselves say what is true: a
-// file is made before its lease and removed after it, so one too many is possible after a crash and one too
-// few is not. The caller holds the ledger's lock.
+// Which leases are on a device or of a namespace, without reading the leases: an empty file
+// <dir>/<device>/<key of the lease> for each, and <dir>/<device>/.name with the device's own name. The leases
+// themselves say what is true: a file is made before its lease and removed after it, so one too many is
+// possible after a crash and one too few is not. The caller holds the ledger's lock.
 #pragma once
 
 #include <string>
@@ -13,10 +13,10 @@ namespace hami::state {
 
 struct Lease;
 
-// A device as holdings name it.
+// A device as holdings name it, or a namespace of Pods.
 struct DeviceName {
-  std::string vendor;
-  std::string device;  // uuid
+  std::string vendor;  // "": a namespace
+  std::string device;  // uuid, or the namespace's name
   friend bool operator==(const DeviceName&, const DeviceName&) = default;
 };
 
@@ -53,6 +53,7 @@ class DeviceIndex {
   std::string dir_;
 };
 
+// What the lease is listed under: its devices, and its namespace if it has one.
 [[nodiscard]] std::vector<DeviceName> devices_of(const Lease& lease);
 
 }  // namespace hami::state

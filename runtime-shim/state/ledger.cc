@@ -182,7 +182,9 @@ bool Ledger::take_unchanged(const std::string& key) {
 
 void Ledger::keep_damaged(const std::string& key, const Error& why) {
   const auto devices = index().devices_of_key(key);
-  if (!is_key(key) || devices.empty()) {
+  const bool has_devices = std::any_of(devices.begin(), devices.end(),
+                                       [](const DeviceName& device) { return !device.vendor.empty(); });
+  if (!is_key(key) || !has_devices) {
     set_aside(path_of(key), why);
     return;
   }
@@ -193,6 +195,10 @@ void Ledger::keep_damaged(const std::string& key, const Error& why) {
   lease.damaged = true;
   std::vector<std::string> names;
   for (const DeviceName& device : devices) {
+    if (device.vendor.empty()) {
+      lease.pod_namespace = device.device;
+      continue;
+    }
     lease.holdings.push_back({device.vendor, device.device, Bytes{}, Percent{}, true});
     names.push_back(device.device);
   }

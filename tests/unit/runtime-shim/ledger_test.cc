@@ -180,7 +180,7 @@ TEST_F(LedgerTest, KilledWritersDoNotPileUp) {
   ASSERT_TRUE(open().commit(living("a")));
   const auto is_temporary = [](const fs::directory_entry& entry) {
     const std::string name = entry.path().filename();
-    return entry.is_regular_file() && name.front() == '.' && name != ".complete" && name != ".name";
+    return entry.is_regular_file() && name.front() == '.' && name != ".complete.2" && name != ".name";
   };
   const auto temporaries = [&] {
     const fs::recursive_directory_iterator all(dir_ / "ledger");
@@ -309,6 +309,44 @@ TEST_F(LedgerTest, LoadsOnlyWhatIsOnTheDevicesOrHasTheKey) {
   const auto one = Ledger::open_for(dir_, {{"nvidia", "GPU-1"}}, "b");
   EXPECT_THAT(one->leases(), UnorderedElementsAre(on(living("a"), "GPU-1"), on(living("b"), "GPU-2")));
   EXPECT_THAT(one->findings(), IsEmpty()) << "the lease on the third device was read";
+}
+
+TEST_F(LedgerTest, LoadsWhatIsOfTheNamespaceToo) {
+  const auto of = [](Lease lease, const std::string& name_space) {
+    lease.pod_namespace = name_space;
+    return lease;
+  };
+  const Lease team = of(on(living("a"), "GPU-1"), "team");
+  {
+    auto ledger = open();
+    ASSERT_TRUE(ledger.commit(team));
+    ASSERT_TRUE(ledger.commit(of(on(living("b"), "GPU-1"), "others")));
+    ASSERT_TRUE(ledger.commit(on(living("c"), "GPU-3")));
+  }
+  const auto loaded = [&](const DeviceName& name) { return Ledger::open_for(dir_, {name}, "")->leases(); };
+  EXPECT_THAT(loaded({"", "team"}), ElementsAre(team));
+  EXPECT_THAT(loaded({"", "nobody"}), IsEmpty());
+
+  std::ofstream(dir_ / "ledger/a.json") << "unreadable";
+  {
+    const auto damaged = loaded({"", "team"});
+    ASSERT_THAT(damaged, SizeIs(1));
+    EXPECT_EQ(damaged[0].pod_namespace, "team");
+    EXPECT_THAT(damaged[0].holdings, ElementsAre(Holding{"nvidia", "GPU-1", Bytes{}, Percent{}, true}));
+  }
+  ASSERT_TRUE(open().release("a"));
+  EXPECT_THAT(loaded({"", "team"}), IsEmpty());
+}
+
+TEST_F(LedgerTest, AnIndexOfAnOlderKindIsMadeAnew) {
+  Lease lease = on(living("a"), "GPU-1");
+  lease.pod_namespace = "team";
+  ASSERT_TRUE(open().commit(lease));
+  fs::remove_all(dir_ / "ledger/devices");
+  fs::create_directories(dir_ / "ledger/devices");
+  std::ofstream(dir_ / "ledger/devices/.complete");
+  EXPECT_THAT(Ledger::open_for(dir_, {{"", "team"}}, "")->leases(), ElementsAre(lease));
+  EXPECT_THAT(Ledger::open_for(dir_, {{"", "nobody"}}, "")->leases(), IsEmpty());
 }
 
 TEST_F(LedgerTest, ALeaseThatMovedIsOnItsNewDeviceOnly) {
