@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 using state::Ledger;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 // What the driver of one vendor does; in the scripts @ is the node's directory and $number the slice's
 // number.
@@ -153,7 +154,7 @@ class VendorSubdevices : public testing::TestWithParam<Driver> {
     return lines;
   }
 
-  // A create that dies by SIGKILL; nothing of its lease outlives it, and the neighbour's slice stays.
+  // A create that dies by SIGKILL; nothing of its lease outlives it, and the slices of others stay.
   void killed_create(const std::string& before, const std::string& after) const {
     driver(before, after);
     const pid_t child = ::fork();
@@ -167,8 +168,11 @@ class VendorSubdevices : public testing::TestWithParam<Driver> {
     driver("", "");
     end_stale();
     EXPECT_THAT(reclaim_subdevices(state()), IsEmpty());
-    EXPECT_THAT(parts(), ElementsAre(GetParam().first));
+    EXPECT_THAT(parts(), UnorderedElementsAre(GetParam().first, foreign()));
   }
+
+  // A slice that somebody made by hand.
+  [[nodiscard]] static std::uint32_t foreign() { return GetParam().first + 1; }
 
   fs::path dir_;
 };
@@ -192,6 +196,7 @@ TEST_P(VendorSubdevices, OneIsMadeOnceAndDestroyedOnceAfterItsLease) {
 
 TEST_P(VendorSubdevices, AKillBetweenAnyTwoStepsLeavesNoneAndTakesNobodyElses) {
   ASSERT_EQ(create("neighbour").value(), GetParam().first);
+  std::ofstream((dir_ / GetParam().part).string() + text::number(foreign())) << "";
 
   killed_create("kill -9 $PPID; exit 1", "");
   killed_create("", "kill -9 $PPID; exit 1");

@@ -19,8 +19,11 @@ class Platform : public testing::Test {
     auto kept = KeptRecipes::load({HAMI_VENDORS_DIR}, node_.path("state/recipes.cache"));
     EXPECT_TRUE(kept) << kept.error().line();
     kept->choose_platform(roots);
+    EXPECT_TRUE(kept->complete_all());
+    const auto whole = load_recipes({HAMI_VENDORS_DIR}).value();
     std::vector<std::string> names;
     for (const Recipe& recipe : kept->all()) {
+      EXPECT_THAT(whole, testing::Contains(recipe)) << recipe.metadata.name;
       if (recipe.metadata.vendor == vendor) names.push_back(recipe.metadata.name);
     }
     return names;
