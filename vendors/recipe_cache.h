@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,7 @@ class KeptRecipes {
   std::string bytes_;
   std::vector<Rest> rests_;
   std::vector<Recipe> recipes_;
+  std::set<std::string> left_out_;  // by choose_platform
 };
 
 }  // namespace hami::vendors

@@ -103,22 +103,45 @@ TEST_F(Kept, AChangedFileIsReadAgain) {
 }
 
 // The parts of a recipe that nobody read may be damaged too.
-TEST_F(Kept, ADamagedRestIsReadFromTheFiles) {
+class DamagedRest : public Kept {
+ protected:
+  // What was kept, with the end of the last recipe's rest damaged.
+  [[nodiscard]] Result<KeptRecipes> load() {
+    EXPECT_TRUE(files::make_dirs(node_.path("state"), 0700));
+    settle();
+    EXPECT_TRUE(KeptRecipes::load({node_.path("recipes")}, cache()));
+    auto bytes = files::read(cache(), 1U << 20U).value_or(std::string(8, ' '));
+    for (std::size_t i = bytes.size() - 8; i < bytes.size(); ++i) bytes[i] = '\xff';
+    EXPECT_TRUE(files::write_atomic(cache(), bytes, 0600));
+    return KeptRecipes::load({node_.path("recipes")}, cache());
+  }
+};
+
+TEST_F(DamagedRest, IsReadFromTheFiles) {
   const auto written = load_recipes({node_.path("recipes")});
   ASSERT_TRUE(written) << written.error().line();
-  ASSERT_TRUE(files::make_dirs(node_.path("state"), 0700));
-  settle();
-  ASSERT_TRUE(KeptRecipes::load({node_.path("recipes")}, cache()));
-  auto bytes = files::read(cache(), 1U << 20U);
-  ASSERT_TRUE(bytes) << bytes.error().line();
-  for (std::size_t i = bytes->size() - 8; i < bytes->size(); ++i) (*bytes)[i] = '\xff';
-  ASSERT_TRUE(files::write_atomic(cache(), *bytes, 0600));
-  auto kept = KeptRecipes::load({node_.path("recipes")}, cache());
+  auto kept = load();
   ASSERT_TRUE(kept) << kept.error().line();
   EXPECT_TRUE(kept->all().front().devices.each.empty());
   const auto whole = kept->complete("one");
   ASSERT_TRUE(whole) << whole.error().line();
   EXPECT_EQ(**whole, written->front());
+}
+
+TEST_F(DamagedRest, BringsNoRecipeBackThatIsForAnotherPlatform) {
+  node_.write("recipes/0.yaml",
+              "apiVersion: hami.io/recipe/v1\nkind: Recipe\n"
+              "metadata: {name: other, vendor: a.com, class: b, insteadOf: one}\n"
+              "detect: {path: \"${root.dev}/dev/other\"}\n"
+              "devices:\n  each: {path: \"${root.dev}/dev/b\", field: name, type: text}\n");
+  auto kept = load();
+  ASSERT_TRUE(kept) << kept.error().line();
+  ASSERT_EQ(kept->all().size(), 2U);
+  kept->choose_platform(node_.roots());
+  const auto whole = kept->complete("one");
+  ASSERT_TRUE(whole) << whole.error().line();
+  EXPECT_FALSE((*whole)->devices.each.empty());
+  EXPECT_EQ(kept->all().size(), 1U);
 }
 
 TEST_F(Kept, AFileOfSomebodyElseIsNoCache) {
