@@ -101,7 +101,7 @@ constexpr std::array<Option, 20> kOptions{{
     {"--undo", "configure", false, set_configure_flag<&ConfigureRequest::undo>},
     {"--reload", "configure", false, set_configure_flag<&ConfigureRequest::reload>},
     {"--state-dir", "configure ps release", true, set_state_dir},
-    {"--json", "ps", false, set_flag<&Arguments::json>},
+    {"--json", "ps pod", false, set_flag<&Arguments::json>},
     {"--stale", "release", false, set_flag<&Arguments::stale>},
     {"--golden", "recipe", true, set_golden},
     {"--update", "recipe", false, set_update},
@@ -131,7 +131,7 @@ Result<Arguments> parse_arguments(std::span<const char* const> argv) {
   Arguments out;
   for (std::size_t i = 1; i < argv.size(); ++i) {
     const std::string_view word = argv[i];
-    if (word.empty() || word.front() != '-') {
+    if (word.empty() || word.front() != '-' || word == "-") {
       if (out.verb.empty()) {
         out.verb = word;
       } else {

@@ -1,5 +1,6 @@
 #include "hamictl/leases.h"
 
+#include "hamictl/columns.h"
 #include "oci-config/base/log.h"
 #include "oci-config/base/text.h"
 #include "runtime-shim/state/gone.h"
@@ -9,12 +10,6 @@
 namespace hami::hamictl {
 
 namespace {
-
-std::string padded(std::string_view text, std::size_t width) {
-  std::string out(text.substr(0, width));
-  out.resize(width + 1, ' ');
-  return out;
-}
 
 std::string amount(const state::Holding& holding) {
   return holding.memory.value == 0 ? "whole" : to_text(holding.memory);

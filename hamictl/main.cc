@@ -6,6 +6,7 @@
 #include "hamictl/arguments.h"
 #include "hamictl/configure.h"
 #include "hamictl/leases.h"
+#include "hamictl/pod.h"
 #include "oci-config/base/log.h"
 #include "oci-config/base/text.h"
 
@@ -22,6 +23,8 @@ constexpr const char* kUsage =
     "                    [--runtime-path PATH] [--cdi] [--config FILE] [--dry-run] [--reload] [--undo]\n"
     "  hamictl ps [--json]                 the slices that containers hold\n"
     "  hamictl release --stale | NAME      end the leases of containers that are gone\n"
+    "  hamictl pod show FILE|- [--json]    what schedulers' annotations of a Pod (its JSON) say\n"
+    "  hamictl pod rewrite FILE|-          the annotations, decoded and encoded again\n"
     "  hamictl recipe check FILE           is this recipe right\n"
     "  hamictl recipe test FILE [--golden DIR [--update]]   try it on the node its tests describe (root)\n"
     "  hamictl recipe show VENDOR          what a recipe can do\n"
@@ -96,6 +99,14 @@ Result<std::string> run_recipe(const Arguments& arguments) {
                     "check FILE, test FILE or show VENDOR");
 }
 
+Result<std::string> run_pod(const Arguments& arguments) {
+  if (arguments.names.size() == 2 && arguments.names.front() == "show")
+    return hami::hamictl::show_pod(arguments.names[1], arguments.json);
+  if (arguments.names.size() == 2 && arguments.names.front() == "rewrite")
+    return hami::hamictl::rewrite_pod(arguments.names[1]);
+  return hami::fail(Errc::invalid_config, "pod: what?", "show FILE or rewrite FILE; - is the standard input");
+}
+
 Result<std::string> run_cdi(const Arguments& arguments) {
   const std::string action = arguments.names.empty() ? "" : arguments.names.front();
   const std::vector<std::string> rest(arguments.names.begin() + (action.empty() ? 0 : 1),
@@ -113,6 +124,7 @@ Result<std::string> run(const Arguments& arguments) {
   if (arguments.verb == "ps") return hami::hamictl::list_leases(arguments.state_dir, arguments.json);
   if (arguments.verb == "release") return run_release(arguments);
   if (arguments.verb == "cdi") return run_cdi(arguments);
+  if (arguments.verb == "pod") return run_pod(arguments);
   if (arguments.verb == "recipe") return run_recipe(arguments);
   if (arguments.verb.empty()) return hami::fail(Errc::invalid_config, "no command", "see hamictl --help");
   return hami::fail(Errc::invalid_config,

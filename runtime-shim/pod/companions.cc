@@ -113,27 +113,62 @@ Result<Companion> read_assigned(const std::string& value, Companion out) {
   return out;
 }
 
+// What its decoder understood, as its encoder writes it.
+template <auto Parse, auto Encode>
+Result<std::string> decode_and_encode(const std::string& value, const std::string&) {
+  HAMI_TRY(const auto parsed, Parse(value));
+  return Encode(parsed);
+}
+
+Result<std::string> rewritten_numbers(const std::string& value, const std::string&) {
+  if (value.empty()) return value;
+  HAMI_TRY(const auto numbers, schedulers::parse_numbers(value));
+  return schedulers::encode_numbers(numbers);
+}
+
+Result<std::string> rewritten_ascend(const std::string& value, const std::string& key) {
+  const std::string chip = key.substr(key.find('/') + 1);
+  if (value.starts_with(chip)) {
+    HAMI_TRY(const auto minors, schedulers::parse_ascend_names(value, chip));
+    return schedulers::encode_ascend_names(minors, chip);
+  }
+  HAMI_TRY(const auto shares, schedulers::parse_ascend_shares(value));
+  return schedulers::encode_ascend_shares(shares);
+}
+
 struct Known {
   std::string_view key;
   std::string_view vendor;
   std::string_view list;
   Result<Companion> (*read)(const std::string& value, Companion out);
+  Result<std::string> (*rewrite)(const std::string& value, const std::string& key);
 };
 
 constexpr std::array<Known, 13> kKnown{{
-    {"hami.io/vgpu-mig-allocations", "nvidia", "hami.io/vgpu-devices-allocated", read_mig},
-    {"hami.io/amd-cu-allocated", "amd", "hami.io/amd-devices-allocated", read_cu_lists},
-    {"huawei.com/npu-core", "ascend", "scheduling.koordinator.sh/device-allocated", read_npu_core},
-    {"metax-tech.com/gpu-devices-allocated", "metax", "hami.io/metax-sgpu-devices-allocated", read_metax},
-    {"CAMBRICON_DSMLU_PROFILE", "cambricon", "hami.io/cambricon-mlu-devices-allocated", read_mlu_profile},
-    {"CAMBRICON_DSMLU_PROFILE_INSTANCE", "cambricon", "", read_mlu_instance},
-    {"mthreads.com/gpu-index", "mthreads", "hami.io/mthreads-vgpu-devices-allocated", read_cards},
-    {"BAIDU_COM_DEVICE_IDX", "kunlunxin", "hami.io/kunlun-allocated", read_cards},
-    {"AWS_NEURON_IDS", "neuron", "", read_ids},
-    {"assigned-containers", "enflame", "", read_assigned},
-    {"enflame.com/gcu-assigned-index", "enflame", "hami.io/enflame-gcu-devices-allocated", read_ids},
-    {"enflame.com/gcu-assigned-minor", "enflame", "hami.io/enflame-gcu-devices-allocated", read_ids},
-    {"scheduling.koordinator.sh/gpu-minors", "", "scheduling.koordinator.sh/device-allocated", read_cards},
+    {"hami.io/vgpu-mig-allocations", "nvidia", "hami.io/vgpu-devices-allocated", read_mig,
+     decode_and_encode<schedulers::parse_mig_allocations, schedulers::encode_mig_allocations>},
+    {"hami.io/amd-cu-allocated", "amd", "hami.io/amd-devices-allocated", read_cu_lists,
+     decode_and_encode<schedulers::parse_cu_lists, schedulers::encode_cu_lists>},
+    {"huawei.com/npu-core", "ascend", "scheduling.koordinator.sh/device-allocated", read_npu_core,
+     decode_and_encode<schedulers::parse_npu_core, schedulers::encode_npu_core>},
+    {"metax-tech.com/gpu-devices-allocated", "metax", "hami.io/metax-sgpu-devices-allocated", read_metax,
+     decode_and_encode<schedulers::parse_metax_shares, schedulers::encode_metax_shares>},
+    {"CAMBRICON_DSMLU_PROFILE", "cambricon", "hami.io/cambricon-mlu-devices-allocated", read_mlu_profile,
+     decode_and_encode<schedulers::parse_mlu_profile, schedulers::encode_mlu_profile>},
+    {"CAMBRICON_DSMLU_PROFILE_INSTANCE", "cambricon", "", read_mlu_instance,
+     decode_and_encode<schedulers::parse_mlu_instance, schedulers::encode_mlu_instance>},
+    {"mthreads.com/gpu-index", "mthreads", "hami.io/mthreads-vgpu-devices-allocated", read_cards,
+     rewritten_numbers},
+    {"BAIDU_COM_DEVICE_IDX", "kunlunxin", "hami.io/kunlun-allocated", read_cards, rewritten_numbers},
+    {"AWS_NEURON_IDS", "neuron", "", read_ids, rewritten_numbers},
+    {"assigned-containers", "enflame", "", read_assigned,
+     decode_and_encode<schedulers::parse_assigned_containers, schedulers::encode_assigned_containers>},
+    {"enflame.com/gcu-assigned-index", "enflame", "hami.io/enflame-gcu-devices-allocated", read_ids,
+     rewritten_numbers},
+    {"enflame.com/gcu-assigned-minor", "enflame", "hami.io/enflame-gcu-devices-allocated", read_ids,
+     rewritten_numbers},
+    {"scheduling.koordinator.sh/gpu-minors", "", "scheduling.koordinator.sh/device-allocated", read_cards,
+     rewritten_numbers},
 }};
 
 bool is_number(std::string_view text) { return text::parse_u64(text).has_value(); }
@@ -172,7 +207,7 @@ bool is_chip_key(std::string_view key) {
 
 const Known* known_by(std::string_view key, const std::string& value) {
   // Each chip has a name, and a list, of its own.
-  static constexpr Known kChip{kAscend, "ascend", "", read_ascend};
+  static constexpr Known kChip{kAscend, "ascend", "", read_ascend, rewritten_ascend};
   const auto known =
       std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& one) { return one.key == key; });
   if (known != kKnown.end()) return &*known;
@@ -195,6 +230,17 @@ Result<std::optional<Companion>> read_companion(const std::map<std::string, std:
   auto read = known->read(value->second, std::move(out));
   if (!read) return fail(std::move(read).error().within(text::cat({"annotation ", text::quote(key)})));
   return std::optional<Companion>(*std::move(read));
+}
+
+Result<std::optional<std::string>> rewrite_companion(const std::map<std::string, std::string>& annotations,
+                                                     const std::string& key) {
+  const auto value = annotations.find(key);
+  const Known* known = value == annotations.end() ? nullptr : known_by(key, value->second);
+  if (known == nullptr) return std::optional<std::string>{};
+  auto rewritten = known->rewrite(value->second, key);
+  if (!rewritten)
+    return fail(std::move(rewritten).error().within(text::cat({"annotation ", text::quote(key)})));
+  return std::optional<std::string>(*std::move(rewritten));
 }
 
 bool agrees(const Companion& companion, const std::vector<Group>& groups) {

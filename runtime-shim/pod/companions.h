@@ -29,6 +29,10 @@ struct Companion {
 [[nodiscard]] Result<std::optional<Companion>> read_companion(
     const std::map<std::string, std::string>& annotations, const std::string& key);
 
+// The same annotation decoded and encoded again: the spelling of its plugin. nullopt and failures as above.
+[[nodiscard]] Result<std::optional<std::string>> rewrite_companion(
+    const std::map<std::string, std::string>& annotations, const std::string& key);
+
 // True when no device of the one is missing in the other.
 [[nodiscard]] bool agrees(const Companion& companion, const std::vector<schedulers::Group>& groups);
 

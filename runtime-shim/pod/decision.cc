@@ -175,12 +175,18 @@ std::string_view scheduler_of(const PodDecision& decision) {
   return std::string_view(decision.key).substr(0, decision.key.find('/'));
 }
 
+// Schedulers pad their lists differently.
+std::vector<schedulers::Group> filled(std::vector<schedulers::Group> groups) {
+  std::erase_if(groups, [](const schedulers::Group& group) { return group.empty(); });
+  return groups;
+}
+
 // One scheduler may have several lists for a vendor, one for each chip; two schedulers decide the same.
 Result<> refuse_two_schedulers(const std::vector<PodDecision>& decisions) {
   for (const PodDecision& one : decisions) {
     for (const PodDecision& other : decisions) {
       const bool both = one.vendor == other.vendor && scheduler_of(one) < scheduler_of(other);
-      if (both && one.groups != other.groups)
+      if (both && filled(one.groups) != filled(other.groups))
         return disagreement(origin_of(one.key), origin_of(other.key), "devices");
     }
   }

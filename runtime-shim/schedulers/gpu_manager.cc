@@ -116,7 +116,10 @@ Result<std::vector<Group>> gpu_manager_groups(const std::map<std::string, std::s
 std::map<std::string, std::string> encode_gpu_manager(const GpuManagerShare& share, std::uint32_t container) {
   std::map<std::string, std::string> out;
   out[kCore] = std::to_string(share.core);
-  if (share.memory.value != 0) out[kMemory] = std::to_string(share.memory.value / kBlock.value);
+  // What is no number of blocks was written as bytes.
+  const bool in_blocks = share.memory.value % kBlock.value == 0;
+  if (share.memory.value != 0)
+    out[kMemory] = std::to_string(share.memory.value / (in_blocks ? kBlock.value : 1));
   std::vector<std::string> minors;
   minors.reserve(share.minors.size());
   for (const std::uint32_t minor : share.minors) minors.push_back(std::to_string(minor));

@@ -130,7 +130,7 @@ Result<std::vector<Group>> read_groups(const PodAllocation& allocation, const st
   if (!groups)
     return fail(std::move(groups).error().within(text::cat({"annotation ", text::quote(allocation.key)})));
   drop_foreign(*groups, allocation);
-  auto out = without_padding(*std::move(groups));
+  auto out = without_padding(*std::move(groups), allocation.scheduler == Scheduler::hami);
   // A vendor that is on the node but was not asked for can have a value of ';' alone.
   if (is_empty(out)) out.clear();
   return out;

@@ -62,7 +62,7 @@ struct GpuManagerShare {
 [[nodiscard]] Result<std::vector<Group>> gpu_manager_groups(
     const std::map<std::string, std::string>& annotations);
 
-// What parse_gpu_manager reads, the memory in blocks.
+// What parse_gpu_manager reads, the memory in blocks where it is a number of them.
 [[nodiscard]] std::map<std::string, std::string> encode_gpu_manager(const GpuManagerShare& share,
                                                                     std::uint32_t container);
 

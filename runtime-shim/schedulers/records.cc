@@ -68,11 +68,11 @@ std::string encode_volcano(const std::vector<Group>& groups) {
   return out;
 }
 
-std::vector<Group> without_padding(std::vector<Group> groups) {
+std::vector<Group> without_padding(std::vector<Group> groups, bool terminated) {
   for (Group& group : groups) {
     std::erase_if(group, [](const DeviceRecord& record) { return record.is_placeholder(); });
   }
-  if (!groups.empty() && groups.back().empty()) groups.pop_back();
+  if (terminated && !groups.empty() && groups.back().empty()) groups.pop_back();
   return groups;
 }
 

@@ -45,7 +45,8 @@ using Group = std::vector<DeviceRecord>;
 // Volcano's form: groups joined by ';', nothing behind the last one.
 [[nodiscard]] std::string encode_volcano(const std::vector<Group>& groups);
 
-// Without placeholder records, and without the empty group that a final ';' leaves.
-[[nodiscard]] std::vector<Group> without_padding(std::vector<Group> groups);
+// Without placeholder records, and without the empty group that HAMi's final ';' leaves: where groups are
+// joined, `terminated` is false, an empty one at the end is a container's.
+[[nodiscard]] std::vector<Group> without_padding(std::vector<Group> groups, bool terminated = true);
 
 }  // namespace hami::schedulers

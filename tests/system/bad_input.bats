@@ -28,6 +28,25 @@ refuse_annotation() {
   for text in "${@:2}"; do assert_in "$text" "$err"; done
 }
 
+@test "hamictl pod: what it shows is what the runtime gives, and it refuses with the runtime's own words" {
+  local hamictl=$HAMI_BUILD_DIR/bin/hamictl key=hami.io/vgpu-devices-allocated
+  jq -n --arg key $key '{metadata: {annotations: {($key): "GPU-a,NVIDIA,3000,30:;,,0,0:;"}}}' >"$T/pod.json"
+  [ "$("$hamictl" pod show --json - <"$T/pod.json" | jq .memory)" = 3145728000 ]
+  [ "$("$hamictl" pod rewrite "$T/pod.json" | jq -r --arg key $key '.[$key]')" = "GPU-a,NVIDIA,3000,30:;;" ]
+
+  make_bundle "$T/bundle" "$F/rootfs" true
+  annotate "$T/bundle" io.kubernetes.cri.container-type=container nvidia.com/gpu=1 $key="GPU-a,NVIDIA,3x,30:"
+  refuse "$T/bundle"
+  local words="annotation '$key': group 0, record 0: bad memory '3x'"
+  assert_in "$words" "$err"
+  jq -n --arg key $key '{($key): "GPU-a,NVIDIA,3x,30:"}' >"$T/bad.json"
+  try "$hamictl" pod show "$T/bad.json"
+  [ "$status" -eq 65 ]
+  assert_in "$words" "$err"
+  try "$hamictl" pod
+  [ "$status" -eq 65 ]
+}
+
 @test "config.json: truncated" {
   request_bundle
   edit_bundle "$T/bundle" '{annotations} + .'

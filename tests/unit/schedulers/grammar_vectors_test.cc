@@ -158,7 +158,7 @@ TEST(GrammarVectors, PartsOfADeviceAreRoundedUpToAPercent) {
 TEST(GrammarVectors, VolcanosGroupsAreJoined) {
   check({{"the second container has none",
           {{"volcano.sh/vgpu-ids-new", "GPU-7f,NVIDIA,2048,25:;"}},
-          "nvidia[GPU-7f/NVIDIA/2048/25]"},
+          "nvidia[GPU-7f/NVIDIA/2048/25][]"},
          {"the first has none",
           {{"volcano.sh/vgpu-ids-new", ";GPU-7f,NVIDIA,2048,25:"}},
           "nvidia[][GPU-7f/NVIDIA/2048/25]"},
@@ -170,7 +170,7 @@ TEST(GrammarVectors, VolcanosGroupsAreJoined) {
           "nvidia[GPU-7f[group2-3]/NVIDIA/10240/0]"},
          {"the plugin's list alone",
           {{"volcano.sh/devices-to-allocate", "a,NVIDIA,1,0:;"}},
-          "nvidia[a/NVIDIA/1/0]"},
+          "nvidia[a/NVIDIA/1/0][]"},
          {"a bad number",
           {{"volcano.sh/vgpu-ids-new", "a,NVIDIA,1,0:;b,NVIDIA,2,x:"}},
           "ERROR 'volcano.sh/vgpu-ids-new'~group 1, record 0~bad cores 'x'~'b,NVIDIA,2,x'"}},

@@ -87,6 +87,7 @@ TEST(EncodeGroups, RoundTripsRandomGroups) {
 
 TEST(WithoutPadding, DropsPlaceholdersAndTheGroupOfTheFinalTerminator) {
   EXPECT_EQ(without_padding({{kA}, {kPlaceholder}, {}}), (std::vector<Group>{{kA}, {}}));
+  EXPECT_EQ(without_padding({{kA}, {}}, false), (std::vector<Group>{{kA}, {}}));
 }
 
 TEST(PodAllocations, FindsTheVendorByItsKeyNotByTheTypeWord) {
