@@ -32,10 +32,19 @@ bool names_type(const Names& types, const Device& device) {
   });
 }
 
+bool lists_allow(const std::optional<Stated<Names>>& use, const std::optional<Stated<Names>>& nouse,
+                 const Inventory& inventory, const Device& device) {
+  if (use && !names_device(inventory, use->value, device)) return false;
+  return !nouse || !names_device(inventory, nouse->value, device);
+}
+
 bool is_allowed(const VendorRequest& request, const Inventory& inventory, const Device& device) {
   if (request.model && request.model->value != device.model) return false;
-  if (request.use_uuid && !names_device(inventory, request.use_uuid->value, device)) return false;
-  if (request.nouse_uuid && names_device(inventory, request.nouse_uuid->value, device)) return false;
+  if (!lists_allow(request.use_uuid, request.nouse_uuid, inventory, device)) return false;
+  const auto own = request.lists_of.find(device.model);
+  if (own != request.lists_of.end() &&
+      !lists_allow(own->second.use_uuid, own->second.nouse_uuid, inventory, device))
+    return false;
   if (request.use_type && !names_type(request.use_type->value, device)) return false;
   return !request.nouse_type || !names_type(request.nouse_type->value, device);
 }

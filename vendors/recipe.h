@@ -459,6 +459,9 @@ struct ModelResources {
   std::uint32_t group = 1;
   // Devices whose numbers divided by this are the same are one ring of the board; 0: it has none.
   std::uint32_t ring = 0;
+  // Lists that allow and deny devices of this model, and say nothing of others.
+  std::vector<std::string> use_uuid{};
+  std::vector<std::string> nouse_uuid{};
   friend bool operator==(const ModelResources&, const ModelResources&) = default;
 };
 

@@ -9,7 +9,7 @@
 namespace hami::vendors {
 
 // Changes with every change of a type below.
-inline constexpr std::string_view kRecipeFormat = "hami recipes 13\n";
+inline constexpr std::string_view kRecipeFormat = "hami recipes 14\n";
 
 template <typename A>
 void members(A& a, Condition::Operand& v) {
@@ -170,7 +170,7 @@ void members(A& a, CoresResource& v) {
 }
 template <typename A>
 void members(A& a, ModelResources& v) {
-  a(v.model, v.count, v.memory, v.cores, v.group, v.ring);
+  a(v.model, v.count, v.memory, v.cores, v.use_uuid, v.nouse_uuid, v.group, v.ring);
 }
 template <typename A>
 void members(A& a, LimitVariables& v) {

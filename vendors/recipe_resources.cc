@@ -208,6 +208,8 @@ void Decoder::models(const yaml::Node& node, std::vector<ModelResources>& out) {
                   {"count", [&](const auto& v) { words(v, entry.count); }},
                   {"memory", [&](const auto& v) { memory_resource(v, entry.memory); }},
                   {"cores", [&](const auto& v) { cores_resource(v, entry.cores); }},
+                  {"useUuid", [&](const auto& v) { words(v, entry.use_uuid); }},
+                  {"nouseUuid", [&](const auto& v) { words(v, entry.nouse_uuid); }},
                   {"group", [&](const auto& v) { number(v, entry.group, 16); }},
                   {"ring", [&](const auto& v) { number(v, entry.ring, 64); }}});
     if (!error_ && entry.group == 0) refuse(item.at, "group must not be 0");

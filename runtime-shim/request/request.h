@@ -70,6 +70,13 @@ struct Decided {
 
 struct PodDecision;
 
+// Which devices of one model are allowed, and which are not.
+struct ModelLists {
+  std::optional<Stated<Names>> use_uuid;
+  std::optional<Stated<Names>> nouse_uuid;
+  friend bool operator==(const ModelLists&, const ModelLists&) = default;
+};
+
 // What is asked of one vendor. An absent value was not mentioned anywhere.
 struct VendorRequest {
   std::string vendor;  // name of the recipe
@@ -97,6 +104,7 @@ struct VendorRequest {
   std::optional<Stated<bool>> uncontrolled;          // the container asks to be left without control
   std::optional<Stated<Names>> use_uuid;             // only these devices
   std::optional<Stated<Names>> nouse_uuid;           // none of these
+  std::map<std::string, ModelLists> lists_of;        // the same about devices of a model
   std::optional<Stated<Names>> use_type;  // only models that contain one of these texts, in any case
   std::optional<Stated<Names>> nouse_type;
   std::optional<Stated<bool>> numa_bind;  // several devices must be of one NUMA node

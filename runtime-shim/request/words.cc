@@ -143,6 +143,10 @@ Result<> read_model(const Words& words, const vendors::ModelResources& model, co
       return put(out.model, model.model, word.origin, "model");
     }));
   }
+  ModelLists lists;
+  HAMI_CHECK(read_list(words, model.use_uuid, lists.use_uuid));
+  HAMI_CHECK(read_list(words, model.nouse_uuid, lists.nouse_uuid));
+  if (!model.model.empty() && lists != ModelLists{}) out.lists_of[model.model] = std::move(lists);
   HAMI_CHECK(read_count(words, model.count, recipe.request.max, out));
   HAMI_CHECK(read_memory(words, in_blocks(model.memory, policy), recipe.slice, out));
   return read_cores(words, model.cores, out);
@@ -291,7 +295,8 @@ std::set<std::string> resource_names(const vendors::Recipe& recipe) {
     out.insert(list->begin(), list->end());
   }
   for (const vendors::ModelResources& model : names.models) {
-    for (const auto* list : {&model.count, &model.memory.names, &model.cores.names})
+    for (const auto* list :
+         {&model.count, &model.memory.names, &model.cores.names, &model.use_uuid, &model.nouse_uuid})
       out.insert(list->begin(), list->end());
   }
   return out;

@@ -69,6 +69,40 @@ TEST(Allocation, GivesTheWholeDeviceAloneWithoutAmounts) {
   EXPECT_EQ(grants->front().holding, holding("GPU-0", 40960, 100, true));
 }
 
+// What a scheduler's annotations come to for a container with these devices in its variable.
+Result<std::vector<Grant>> scheduled(std::map<std::string, std::string> annotations, const char* devices) {
+  oci::ContainerView container = with_env({{"NVIDIA_VISIBLE_DEVICES", devices}});
+  container.annotations = std::move(annotations);
+  const VendorNode node{testing::recipe(), inventory(2)};
+  auto request = parse_request(testing::in_pod(container, "train"), {node.recipe}, {});
+  if (!request) return fail(Error(request.error()));
+  VendorRequest& vendor = (*request)->vendors.front();
+  HAMI_TRY(const auto resolution, resolve(*vendor.scheduled, node, {}));
+  vendor.decided = resolution.decided;
+  HAMI_TRY(auto allocation, allocate(**request, {node}, {}, {}));
+  return allocation.vendors.front().grants;
+}
+
+TEST(Allocation, ADeviceThatASchedulerGivesTwiceIsRefused) {
+  const char* hami = "hami.io/vgpu-devices-allocated";
+  EXPECT_EQ(uuids(scheduled({{hami, "GPU-0,NVIDIA,3000,30:GPU-1,NVIDIA,3000,30:;"}}, "GPU-1,GPU-0")),
+            (Uuids{"GPU-0", "GPU-1"}));
+  EXPECT_THAT(
+      uuids(scheduled({{hami, "GPU-1,NVIDIA,3000,30:GPU-1,NVIDIA,3000,30:;"}}, "GPU-1,GPU-1")).front(),
+      AllOf(HasSubstr(hami), HasSubstr("GPU-1"), HasSubstr("twice")));
+  EXPECT_THAT(uuids(scheduled({{hami, "GPU-1,NVIDIA,3000,30:1,NVIDIA,3000,30:;"}}, "GPU-1,1")).front(),
+              HasSubstr("twice"));
+  EXPECT_THAT(
+      uuids(scheduled({{"tencent.com/vcuda-core", "200"}, {"tencent.com/predicate-gpu-idx-0", "1,1"}}, "1,1"))
+          .front(),
+      HasSubstr("twice"));
+  EXPECT_THAT(uuids(scheduled({{"scheduling.koordinator.sh/device-allocated",
+                                R"({"gpu": [{"minor": 1}, {"minor": 1}]})"}},
+                              "1,1"))
+                  .front(),
+              HasSubstr("twice"));
+}
+
 TEST(Allocation, FollowsHamisRulesForPercentages) {
   const auto one = [](const char* key, const char* value) {
     return ask(with(annotated({{"nvidia.com/gpu", "1"}}), key, value))->front();

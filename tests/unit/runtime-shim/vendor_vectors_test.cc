@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "runtime-shim/allocation.h"
 #include "tests/unit/runtime-shim/fixtures.h"
 #include "vendors/recipe_yaml.h"
@@ -251,6 +253,67 @@ TEST(VendorVectors, WhichDevicesMayBeChosen) {
     for (const char* uuid : {"GPU-0", "GPU-1"}) EXPECT_EQ(chosen(row.use, uuid), uuid) << row.use;
     EXPECT_EQ(chosen(row.nouse, "GPU-0,GPU-2,GPU-3"), "GPU-1") << row.nouse;
     EXPECT_EQ(chosen(row.nouse, "GPU-1, GPU-2,GPU-3"), "GPU-0") << row.nouse;
+  }
+}
+
+// The uuids given, or the refusal.
+std::string chosen(const VendorNode& node, const std::map<std::string, std::string>& words) {
+  const auto request = parse_request(testing::annotated(words), {node.recipe}, Policy{});
+  if (!request) return request.error().line();
+  if (!*request) return "no request";
+  const auto got = allocate(**request, {node}, {}, Policy{});
+  if (!got) return got.error().line();
+  std::vector<std::string> out;
+  for (const Grant& grant : got->vendors[0].grants) out.push_back(grant.uuid);
+  return text::join(out, ",");
+}
+
+// A Pod may have a list for each chip; those of other chips say nothing about this one.
+TEST(VendorVectors, ListsOfOneChipAreNotAboutAnother) {
+  const VendorNode node = node_of("ascend", "910B3", Bytes::mib(65536));
+  const std::map<std::string, std::string> lists{{"hami.io/use-Ascend910B3-uuid", "GPU-2"},
+                                                 {"hami.io/use-Ascend310P-uuid", "GPU-1"},
+                                                 {"hami.io/no-use-Ascend310P-uuid", "GPU-2"}};
+  auto words = lists;
+  words["huawei.com/Ascend910B3"] = "1";
+  EXPECT_EQ(chosen(node, words), "GPU-2");
+  words["hami.io/no-use-Ascend910B3-uuid"] = "GPU-2";
+  EXPECT_THAT(chosen(node, words), HasSubstr("none of the 4 on this node is of an allowed model and uuid"));
+  words["hami.io/use-ascend-uuid"] = "GPU-3";  // of every chip
+  words.erase("hami.io/use-Ascend910B3-uuid");
+  EXPECT_EQ(chosen(node, words), "GPU-3");
+}
+
+TEST(VendorVectors, WhichTypesMayBeChosen) {
+  const struct {
+    const char* vendor;
+    const char* model;
+    const char* count;
+    const char* use;
+    const char* nouse;
+  } rows[] = {
+      {"nvidia", "NVIDIA A100-SXM4-40GB", "nvidia.com/gpu", "nvidia.com/use-gputype",
+       "nvidia.com/nouse-gputype"},
+      {"cambricon", "MLU370-X8", "cambricon.com/vmlu", "cambricon.com/use-mlutype",
+       "cambricon.com/nouse-mlutype"},
+      {"hygon", "Z100", "hygon.com/dcunum", "hygon.com/use-dcutype", "hygon.com/nouse-dcutype"},
+      {"hygon", "Z100", "hygon.com/dcunum", "hygon.com/use-hcutype", "hygon.com/nouse-hcutype"},
+      {"iluvatar", "MR-V100", "iluvatar.ai/gpu", "iluvatar.ai/use-gputype", "iluvatar.ai/nouse-gputype"},
+      {"amd", "AMD Instinct MI300X", "amd.com/gpu", "amd.com/use-gputype", "amd.com/nouse-gputype"},
+      {"vastai", "VA1", "vastaitech.com/va", "vastaitech.com/use-va", "vastaitech.com/nouse-va"},
+      {"biren", "BR104", "birentech.com/gpu", "birentech.com/use-biren", "birentech.com/nouse-biren"},
+  };
+  for (const auto& row : rows) {
+    VendorNode node = node_of(row.vendor, "another", Bytes::mib(65536));
+    node.inventory.devices[2].model = row.model;
+    // The model's end: its beginning may be the vendor's name, which the other devices' types have too.
+    const std::string model = text::lower(row.model);
+    const auto type = model.substr(model.size() - std::min<std::size_t>(model.size(), 4));
+    EXPECT_EQ(chosen(node, {{row.count, "1"}, {row.use, type}}), "GPU-2") << row.use;
+    EXPECT_EQ(chosen(node, {{row.count, "1"}, {row.use, "other, ,anoth"}, {row.nouse, "x"}}), "GPU-0")
+        << row.use;
+    EXPECT_EQ(chosen(node, {{row.count, "1"}, {row.nouse, "ANOTHER"}}), "GPU-2") << row.nouse;
+    EXPECT_EQ(chosen(node, {{row.count, "1"}, {row.nouse, ""}}), "GPU-0") << row.nouse;
   }
 }
 
