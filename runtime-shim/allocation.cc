@@ -425,7 +425,8 @@ class Placer {
     std::vector<std::string> parts;
     for (const std::size_t i : allowed) {
       if (parts.size() == kMost) break;
-      const std::string why = demand(i, 0).problem;
+      const bool is_said = uses_[i].exclusive || uses_[i].by_engine > 1;
+      const std::string why = is_said ? "" : lacks(uses_[i], demand(i, 0));
       parts.push_back(text::cat(
           {describe_device(devices()[i]), ": ", describe_free(uses_[i]), why.empty() ? "" : ", but ", why}));
     }
@@ -439,24 +440,39 @@ class Placer {
     const std::string asked = text::cat({request_.origin(), " asks for ", text::number(count), " ",
                                          request_.vendor, count == 1 ? " device" : " devices",
                                          is_numa_bound(count) ? " of one NUMA node" : "", amounts_asked()});
-    if (allowed.empty()) {
-      return fail(Errc::exhausted,
-                  text::cat({asked, ", but none of the ", text::number(devices().size()),
-                             " on this node is of an allowed model and uuid",
-                             mode_ == vendors::Mode::mig ? ", and a partition" : ""}),
-                  "change the lists of allowed and denied devices");
-    }
+    if (allowed.empty()) return none_allowed(asked);
     return fail(Errc::exhausted, text::cat({asked, ", but this node has ", free_devices(allowed)}),
                 "ask for less, or delete a container that holds a device");
   }
 
+  [[nodiscard]] tl::unexpected<Error> none_allowed(const std::string& asked) const {
+    const auto is_of_model = [&](const Device& device) { return device.model == request_.model->value; };
+    if (request_.model && std::none_of(devices().begin(), devices().end(), is_of_model)) {
+      return fail(
+          Errc::exhausted,
+          text::cat({asked, " of model ", request_.model->value, ", but this node has ", devices_here()}),
+          "ask for a model that is here");
+    }
+    return fail(Errc::exhausted,
+                text::cat({asked, ", but of what this node has none is of an allowed model and uuid",
+                           mode_ == vendors::Mode::mig ? ", and a partition: " : ": ", devices_here()}),
+                "change the lists of allowed and denied devices");
+  }
+
+  [[nodiscard]] std::string devices_here() const {
+    constexpr std::size_t kMost = 16;
+    std::vector<std::string> here;
+    for (std::size_t i = 0; i < std::min(devices().size(), kMost); ++i)
+      here.push_back(describe_device(devices()[i]));
+    if (devices().size() > kMost)
+      here.push_back(text::cat({text::number(devices().size() - kMost), " more devices"}));
+    return here.empty() ? "no device" : text::join(here, ", ");
+  }
+
   [[nodiscard]] tl::unexpected<Error> unknown_device(const std::string& name,
                                                      const std::string& origin) const {
-    std::vector<std::string> here;
-    for (const Device& device : devices()) here.push_back(describe_device(device));
     return fail(Errc::not_found,
-                text::cat({origin, " names ", text::quote(name), ", but this node has ",
-                           here.empty() ? "no device" : text::join(here, ", ")}),
+                text::cat({origin, " names ", text::quote(name), ", but this node has ", devices_here()}),
                 "name one of these");
   }
 

@@ -431,6 +431,7 @@ struct CoresResource {
   std::vector<std::string> names;
   std::uint32_t whole = 100;  // the amount that means the whole device
   bool parts = false;         // amounts are numbers of the device's parts of compute (SliceRules::core_steps)
+  bool clamp = true;          // more than `whole` is the whole; else only 1 to `whole` can be asked for
   bool devices = false;       // from `whole` on, amounts are multiples of it and numbers of whole devices
   friend bool operator==(const CoresResource&, const CoresResource&) = default;
 };

@@ -9,7 +9,7 @@
 namespace hami::vendors {
 
 // Changes with every change of a type below.
-inline constexpr std::string_view kRecipeFormat = "hami recipes 14\n";
+inline constexpr std::string_view kRecipeFormat = "hami recipes 15\n";
 
 template <typename A>
 void members(A& a, Condition::Operand& v) {
@@ -166,7 +166,7 @@ void members(A& a, MemoryResource& v) {
 }
 template <typename A>
 void members(A& a, CoresResource& v) {
-  a(v.names, v.whole, v.parts, v.devices);
+  a(v.names, v.whole, v.parts, v.clamp, v.devices);
 }
 template <typename A>
 void members(A& a, ModelResources& v) {

@@ -197,6 +197,7 @@ void Decoder::cores_resource(const yaml::Node& node, CoresResource& out) {
   object(node, {{"name", [&](const auto& v) { words(v, out.names); }, required},
                 {"whole", [&](const auto& v) { number(v, out.whole, 100'000); }},
                 {"parts", [&](const auto& v) { boolean(v, out.parts); }},
+                {"clamp", [&](const auto& v) { boolean(v, out.clamp); }},
                 {"devices", [&](const auto& v) { boolean(v, out.devices); }}});
   if (!error_ && out.whole == 0) refuse(node.at, "whole must not be 0");
 }

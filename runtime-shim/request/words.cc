@@ -65,9 +65,12 @@ Result<Bytes> parse_memory(const Word& word, const vendors::MemoryResource& memo
     return Bytes{units * memory.unit.value};
   }
   const std::string unit = to_text(memory.unit);
-  HAMI_TRY(const auto amount, parse_number(word, 1, kMost / memory.unit.value,
+  // Where only some sizes exist, nothing is rounded up to the smallest, as in HAMi; elsewhere it says
+  // nothing.
+  const bool has_smallest = !rules.templates.empty() || !rules.memory_tiers.empty();
+  HAMI_TRY(const auto amount, parse_number(word, has_smallest ? 0 : 1, kMost / memory.unit.value,
                                            unit == "1MiB" ? "MiB" : text::cat({"units of ", unit}), "3000"));
-  return Bytes{amount * memory.unit.value};
+  return Bytes{std::max<std::uint64_t>(amount, 1) * memory.unit.value};
 }
 
 Result<> read_memory(const Words& words, const vendors::MemoryResource& memory,
@@ -108,7 +111,9 @@ Result<> read_size(const Words& words, const vendors::Recipe& recipe, VendorRequ
 
 Result<> read_cores(const Words& words, const vendors::CoresResource& cores, VendorRequest& out) {
   return each(words, cores.names, [&](const Word& word) -> Result<> {
-    HAMI_TRY(const auto amount, parse_number(word, 0, UINT32_MAX, "parts of the cores", "30"));
+    HAMI_TRY(const auto amount,
+             parse_number(word, cores.clamp ? 0 : 1, cores.clamp ? UINT32_MAX : cores.whole,
+                          cores.whole == 100 ? "percent of the cores" : "parts of the cores", "30"));
     if (cores.parts) return put(out.core_parts, static_cast<std::uint32_t>(amount), word.origin, "cores");
     if (cores.devices && amount >= cores.whole) return whole_devices(word, amount, cores.whole, out);
     // More than the whole is the whole, as in HAMi.
@@ -134,7 +139,13 @@ vendors::MemoryResource in_blocks(vendors::MemoryResource memory, const Policy& 
   return memory;
 }
 
-// Names that mean one model only, or that have units of their own.
+// The rules that amounts are read by: of the first mode asked for, else the usual ones.
+const vendors::SliceRules& rules_for(const vendors::Recipe& recipe, const VendorRequest& request) {
+  if (!request.modes) return recipe.slice;
+  return recipe.modes.at(std::string(to_text(request.modes->value.front())));
+}
+
+// Names that mean one model only, or that have units of their own. The modes asked for are known.
 Result<> read_model(const Words& words, const vendors::ModelResources& model, const vendors::Recipe& recipe,
                     const Policy& policy, VendorRequest& out) {
   for (const auto* names : {&model.count, &model.memory.names, &model.cores.names}) {
@@ -148,7 +159,7 @@ Result<> read_model(const Words& words, const vendors::ModelResources& model, co
   HAMI_CHECK(read_list(words, model.nouse_uuid, lists.nouse_uuid));
   if (!model.model.empty() && lists != ModelLists{}) out.lists_of[model.model] = std::move(lists);
   HAMI_CHECK(read_count(words, model.count, recipe.request.max, out));
-  HAMI_CHECK(read_memory(words, in_blocks(model.memory, policy), recipe.slice, out));
+  HAMI_CHECK(read_memory(words, in_blocks(model.memory, policy), rules_for(recipe, out), out));
   return read_cores(words, model.cores, out);
 }
 
@@ -243,8 +254,9 @@ std::optional<Word> Words::find(std::string_view name) const {
 Result<> read_resources(const Words& words, const vendors::Recipe& recipe, const Policy& policy,
                         VendorRequest& out) {
   const vendors::Resources& names = recipe.resources;
+  HAMI_CHECK(read_modes(words, recipe, out));
   HAMI_CHECK(read_count(words, names.count, recipe.request.max, out));
-  HAMI_CHECK(read_memory(words, names.memory, recipe.slice, out));
+  HAMI_CHECK(read_memory(words, names.memory, rules_for(recipe, out), out));
   HAMI_CHECK(read_memory_percentage(words, names.memory_percentage, out));
   HAMI_CHECK(read_cores(words, names.cores, out));
   for (const vendors::ModelResources& model : names.models)
@@ -255,7 +267,6 @@ Result<> read_resources(const Words& words, const vendors::Recipe& recipe, const
     return put(out.priority, static_cast<std::int32_t>(priority), word.origin, "priority");
   }));
   if (const auto word = words.find(kMemoryWaitKey)) HAMI_CHECK(take_memory_wait(*word, out));
-  HAMI_CHECK(read_modes(words, recipe, out));
   HAMI_CHECK(read_list(words, names.use_uuid, out.use_uuid));
   HAMI_CHECK(read_list(words, names.nouse_uuid, out.nouse_uuid));
   HAMI_CHECK(read_numa_bind(words, names.numa_bind, out));

@@ -174,8 +174,7 @@ TEST_F(VendorSlices, ANameOfOneModelMeansOnlyThatModel) {
   node_.recipe.resources.models = {{"X1", {"example.com/x1"}, {}, {}},
                                    {"NVIDIA A100-PCIE-40GB", {"example.com/a100"}, {}, {}}};
   EXPECT_TRUE(ask({{"example.com/a100", "1"}}));
-  EXPECT_THAT(error({{"example.com/x1", "1"}}),
-              HasSubstr("none of the 2 on this node is of an allowed model"));
+  EXPECT_THAT(error({{"example.com/x1", "1"}}), HasSubstr("of model X1, but this node has device 0 ("));
   EXPECT_THAT(error({{"example.com/x1", "1"}, {"example.com/a100", "1"}}), HasSubstr("model"));
 }
 

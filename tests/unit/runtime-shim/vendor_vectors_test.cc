@@ -95,6 +95,19 @@ TEST(VendorVectors, Hygon) {
   EXPECT_EQ(list_parts(got->vendors[0].grants[0].holding.parts), "0-35") << "T62: 36 compute units";
 }
 
+TEST(VendorVectors, Amd) {
+  const auto cores = [](const char* amount) {
+    return std::map<std::string, std::string>{
+        {"amd.com/gpu", "1"}, {"amd.com/gpumem", "49152"}, {"amd.com/gpucores", amount}};
+  };
+  check(
+      node_of("amd", "MI300X", Bytes::mib(196608), 304),
+      {{"T78", cores("25"), "1x49152,25 slice 49152,25"},
+       {"all of the cores", cores("100"), "1x49152,100 slice 49152,0"},
+       {"none of the cores", cores("0"), "ERROR is not a whole number of percent of the cores from 1 to 100"},
+       {"more than all", cores("101"), "ERROR is not a whole number of percent of the cores from 1 to 100"}});
+}
+
 TEST(VendorVectors, ComputeUnitsOfLargeCards) {
   const VendorNode node = node_of("amd", "MI300X", Bytes::mib(196608), 304);
   const auto request = parse_request(
@@ -120,6 +133,12 @@ TEST(VendorVectors, AscendTemplates) {
         {{"T64",
           {{"huawei.com/Ascend310P", "1"}, {"huawei.com/Ascend310P-memory", "4096"}},
           "1x6144,25 slice 6144,25 vir02"},
+         {"nothing is the smallest",
+          {{"huawei.com/Ascend310P", "1"}, {"huawei.com/Ascend310P-memory", "0"}},
+          "1x3072,12 slice 3072,12 vir01"},
+         {"another chip",
+          {{"huawei.com/Ascend910B3", "1"}},
+          "ERROR of model 910B3, but this node has device 0 ("},
          {"T65", {{"huawei.com/Ascend310P", "1"}, {"huawei.com/Ascend310P-memory", "13000"}}, "1x24576,100"},
          {"T65",
           {{"huawei.com/Ascend310P", "1"}, {"huawei.com/Ascend310P-memory", "25000"}},
@@ -141,9 +160,12 @@ TEST(VendorVectors, AscendSoftSplit) {
                                                 {"huawei.com/vnpu-mode", "hami-core"}};
   auto two = part;
   two["huawei.com/Ascend910B4"] = "2";
+  auto nothing = part;
+  nothing["huawei.com/Ascend910B4-memory"] = "0";
   check(node_of("ascend", "910B4", Bytes::mib(32768)),
         {{"T68", part, "1x5000,20 slice 5000,20"},
          {"several", two, "2x5000,20 slice 5000,20"},
+         {"nothing is no part of any size", nothing, "ERROR is not a whole number of MiB from 1"},
          {"T69", {{"huawei.com/Ascend910B4-core", "20"}}, "ERROR huawei.com/vnpu-mode: hami-core"},
          {"T69",
           {{"huawei.com/Ascend910B4", "1"},
@@ -159,6 +181,9 @@ TEST(VendorVectors, Iluvatar) {
            {"iluvatar.ai/MR-V100.vMem", "64"},
            {"iluvatar.ai/MR-V100.vCore", "50"}},
           "1x16384,50 slice 16384,50"},
+         {"names of older releases",
+          {{"iluvatar.ai/vgpu", "1"}, {"iluvatar.ai/vcuda-memory", "4"}, {"iluvatar.ai/vcuda-core", "20"}},
+          "1x1024,20 slice 1024,20"},
          {"no cores",
           {{"iluvatar.ai/MR-V100-vgpu", "1"}, {"iluvatar.ai/MR-V100.vMem", "4"}},
           "1x1024,0 slice 1024,0"}});
@@ -195,6 +220,9 @@ TEST(VendorVectors, EnflameProfiles) {
          {"by both",
           {{"enflame.com/gcu", "1"}, {"enflame.com/gcu-memory", "8"}, {"enflame.com/gcu-core", "40"}},
           "1x24576,50 slice 24576,50 3g.24gb"},
+         {"more cores than a card has",
+          {{"enflame.com/gcu", "1"}, {"enflame.com/gcu-core", "101"}},
+          "ERROR is not a whole number of percent of the cores from 1 to 100"},
          {"by its number", {{"enflame.com/drs-gcu", "2"}}, "1x16384,34 slice 16384,34 2g.16gb"},
          {"no such number", {{"enflame.com/drs-gcu", "4"}}, "ERROR its sizes are 1, 2, 3, 6"},
          {"the largest is the card", {{"enflame.com/drs-gcu", "6"}}, "1x49152,100 slice 49152,0 6g.48gb"}});
@@ -278,7 +306,7 @@ TEST(VendorVectors, ListsOfOneChipAreNotAboutAnother) {
   words["huawei.com/Ascend910B3"] = "1";
   EXPECT_EQ(chosen(node, words), "GPU-2");
   words["hami.io/no-use-Ascend910B3-uuid"] = "GPU-2";
-  EXPECT_THAT(chosen(node, words), HasSubstr("none of the 4 on this node is of an allowed model and uuid"));
+  EXPECT_THAT(chosen(node, words), HasSubstr("none is of an allowed model and uuid"));
   words["hami.io/use-ascend-uuid"] = "GPU-3";  // of every chip
   words.erase("hami.io/use-Ascend910B3-uuid");
   EXPECT_EQ(chosen(node, words), "GPU-3");
