@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "oci-config/base/quantity.h"
 #include "runtime-shim/pod/pod.h"
 
 namespace hami::shim {
@@ -41,9 +42,9 @@ Result<Bytes> parse_memory(const Word& word, const vendors::MemoryResource& memo
                            const vendors::SliceRules& rules) {
   constexpr std::uint64_t kMost = std::uint64_t{1} << 60U;  // bytes; beyond any device
   if (memory.suffix && word.value.find_first_not_of("0123456789") != std::string::npos) {
-    auto bytes = parse_bytes(word.value);
+    auto bytes = parse_quantity(word.value);
     if (!bytes) return fail(std::move(bytes).error().within(word.origin));
-    // Kubernetes writes 1000 as "1k": taken as bytes that would be nothing, and nothing means everything.
+    // Kubernetes writes 1000 as "1k": a thousand bytes would be nothing, and nothing means everything.
     if (*bytes < memory.unit) {
       return fail(
           Errc::invalid_request,

@@ -1,5 +1,6 @@
 #include <json-c/json.h>
 
+#include "oci-config/base/quantity.h"
 #include "oci-config/base/text.h"
 #include "runtime-shim/schedulers/json_reader.h"
 #include "runtime-shim/schedulers/json_writer.h"
@@ -33,7 +34,7 @@ Result<KoordinatorDevice> read_device(const std::string& type, const JsonReader&
   HAMI_TRY(device.memory_ratio, percent(resources, "koordinator.sh/gpu-memory-ratio"));
   const std::string memory = resources.amount("koordinator.sh/gpu-memory");
   if (memory.empty()) return device;
-  auto bytes = parse_bytes(memory);
+  auto bytes = parse_quantity(memory);
   if (!bytes)
     return resources.error(text::cat({"has a bad koordinator.sh/gpu-memory ", text::quote(memory, 40)}));
   device.memory = *bytes;

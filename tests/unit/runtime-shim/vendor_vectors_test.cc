@@ -197,6 +197,10 @@ TEST(VendorVectors, Metax) {
         {{"metax-tech.com/sgpu", "1"}, {"metax-tech.com/vmemory", "16Gi"}},
         "1x16384,100 slice 16384,0"},
        {"T71", {{"metax-tech.com/sgpu", "1"}}, "1x65536,100"},
+       {"powers of ten",
+        {{"metax-tech.com/sgpu", "1"}, {"metax-tech.com/vmemory", "16G"}},
+        "1x15258,100 slice 15258,0"},
+       {"no quantity", {{"metax-tech.com/sgpu", "1"}, {"metax-tech.com/vmemory", "16GiB"}}, "ERROR '16GiB'"},
        {"canonical", {{"metax-tech.com/sgpu", "1"}, {"metax-tech.com/vmemory", "1k"}}, "ERROR 1k"}});
 }
 

@@ -18,10 +18,22 @@ TEST(Koordinator, ReadsThePodsDevices) {
   EXPECT_EQ(got->at(1).id, "GPU-b");
 }
 
+TEST(Koordinator, MemoryIsAKubernetesQuantity) {
+  const auto memory = [](const char* written) {
+    const auto got = parse_koordinator(
+        text::cat({R"({"gpu":[{"minor":1,"resources":{"koordinator.sh/gpu-memory":")", written, R"("}}]})"}));
+    return got ? got->at(0).memory->value : 0;
+  };
+  EXPECT_EQ(memory("8Gi"), std::uint64_t{8} << 30U);
+  EXPECT_EQ(memory("8G"), 8'000'000'000U);
+  EXPECT_EQ(memory("8e9"), 8'000'000'000U);
+  EXPECT_EQ(memory("8000000k"), 8'000'000'000U);
+}
+
 TEST(Koordinator, RefusesWhatIsNotItsShape) {
   for (const char* json : {"[]", "{", R"({"gpu":[{}]})", R"({"gpu":{}})", R"({"gpu":[{"minor":-1}]})",
                            R"({"gpu":[{"minor":1,"resources":{"koordinator.sh/gpu-core":"a"}}]})",
-                           R"({"gpu":[{"minor":1,"resources":{"koordinator.sh/gpu-memory":"1e3"}}]})"}) {
+                           R"({"gpu":[{"minor":1,"resources":{"koordinator.sh/gpu-memory":"3GiB"}}]})"}) {
     EXPECT_FALSE(parse_koordinator(json)) << json;
   }
 }
