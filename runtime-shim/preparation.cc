@@ -16,7 +16,6 @@
 #include "runtime-shim/container/reader_group.h"
 #include "runtime-shim/own_log.h"
 #include "runtime-shim/pod/decision.h"
-#include "runtime-shim/pod/plugin_answers.h"
 #include "runtime-shim/pod/pod.h"
 #include "runtime-shim/pod/scheduled.h"
 #include "runtime-shim/request/engine_devices.h"
@@ -114,7 +113,7 @@ Preparation::~Preparation() {
 }
 
 Result<std::optional<Request>> Preparation::request_of(const oci::ContainerView& view) {
-  const bool asks = may_request(view, config_.policy);
+  const bool asks = may_request(view, config_.policy) || may_be_recorded(view);
   const bool counts = counts_engine_devices(view, config_.policy);
   if (!asks && !(counts && !view.devices.empty())) return std::optional<Request>();
   HAMI_TRY(recipes_,
@@ -134,9 +133,11 @@ Result<std::optional<Request>> Preparation::request_of(const oci::ContainerView&
 }
 
 Result<std::optional<Request>> Preparation::asked_of(const oci::ContainerView& view) {
-  const oci::ContainerView answered = with_plugins_answers(view);
+  const auto answers = plugins_answers(view);
+  const oci::ContainerView answered = with_answers(view, answers);
   std::vector<std::string> warnings;
   auto decisions = read_decisions(answered, config_.policy, &warnings);
+  if (decisions) add_plugins_decisions(answers, recipes_.all(), *decisions);
   if (decisions) HAMI_CHECK(complete_decided(*decisions));
   auto request = parse_request(answered, recipes_.all(), config_.policy, std::move(decisions));
   for (const std::string& warning : warnings) append_log(config_.log, "warning", warning);
@@ -186,13 +187,19 @@ Result<> Preparation::refuse_engine_devices_beside(const Request& request,
 
 // Where the node's configuration says so, the kubelet's own record of what the device plugins answered counts
 // for more than anything the container shows.
-oci::ContainerView Preparation::with_plugins_answers(const oci::ContainerView& view) const {
-  if (config_.kubelet_checkpoint.empty() || !view.is_kubernetes()) return view;
+// In a Pod whose device plugin decided alone.
+bool Preparation::may_be_recorded(const oci::ContainerView& view) const {
+  const bool is_pods = view.is_kubernetes() && !view.is_sandbox();
+  return is_pods && !config_.kubelet_checkpoint.empty() && shows_variables(view);
+}
+
+std::vector<schedulers::CheckpointEntry> Preparation::plugins_answers(const oci::ContainerView& view) const {
+  if (config_.kubelet_checkpoint.empty() || !view.is_kubernetes()) return {};
   const Pod pod = pod_of(view);
   auto answers = read_answers(config_.kubelet_checkpoint, pod.uid, pod.container);
-  if (answers) return with_answers(view, *answers);
+  if (answers) return *std::move(answers);
   append_log(config_.log, "warning", answers.error().line());
-  return view;
+  return {};
 }
 
 Result<std::string> Preparation::edit(oci::Document document, oci::ContainerView view, const Request& asked) {

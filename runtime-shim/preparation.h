@@ -14,6 +14,7 @@
 #include "oci-config/view.h"
 #include "runtime-shim/config.h"
 #include "runtime-shim/plan.h"
+#include "runtime-shim/pod/plugin_answers.h"
 #include "runtime-shim/request/request.h"
 #include "runtime-shim/state/ledger.h"
 #include "vendors/recipe_cache.h"
@@ -56,7 +57,9 @@ class Preparation {
   void keep() { key_.clear(); }
 
  private:
-  [[nodiscard]] oci::ContainerView with_plugins_answers(const oci::ContainerView& view) const;
+  [[nodiscard]] bool may_be_recorded(const oci::ContainerView& view) const;
+  [[nodiscard]] std::vector<schedulers::CheckpointEntry> plugins_answers(
+      const oci::ContainerView& view) const;
   void name_container(oci::ContainerView view);
   [[nodiscard]] Result<std::optional<Request>> asked_of(const oci::ContainerView& view);
   Result<> complete_decided(const std::vector<PodDecision>& decisions);

@@ -118,6 +118,8 @@ void add_kai(const oci::ContainerView& container, std::vector<PodDecision>& out)
 
 std::string origin_of(std::string_view key) {
   if (key.starts_with(kClaim)) return text::cat({"resource ", key});
+  if (key.starts_with(kRecorded))
+    return text::cat({"the kubelet's record of ", text::quote(key.substr(kRecorded.size()))});
   return text::cat({"annotation ", text::quote(key)});
 }
 

@@ -10,12 +10,17 @@
 
 namespace hami::shim {
 
+// Before the name of a resource in the key of what the kubelet recorded.
+inline constexpr std::string_view kRecorded = "kubelet ";
+
 // One vendor's devices in a Pod.
 struct PodDecision {
-  std::string vendor;                     // name of the recipe
-  std::string key;                        // of the annotation, or "claim <uid>" of a resource claim
+  std::string vendor;  // name of the recipe
+  // Of the annotation, "claim <uid>" of a resource claim, or "kubelet <resource>" of the kubelet's record.
+  std::string key;
   bool per_container = true;              // see Scheduled
   std::vector<schedulers::Group> groups;  // none: the scheduler left the amounts to variables
+  bool yields = false;                    // to what the container asks for by resource names
   friend bool operator==(const PodDecision&, const PodDecision&) = default;
 };
 

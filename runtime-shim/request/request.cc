@@ -176,7 +176,8 @@ Result<std::optional<VendorRequest>> parse_vendor(const oci::ContainerView& cont
   VendorRequest request;
   request.vendor = recipe.metadata.name;
   for (const Words& words : sources) HAMI_CHECK(read_resources(words, recipe, policy, request));
-  if (decision != nullptr) {
+  const bool yields = decision != nullptr && decision->yields && (request.count || request.has_limit());
+  if (decision != nullptr && !yields) {
     HAMI_CHECK(take_decision(*decision, container, recipe, policy, request));
     HAMI_CHECK(permit_modes(request, recipe, policy));
     request.capabilities = capabilities_of(container, recipe);
@@ -253,7 +254,10 @@ bool may_request(const oci::ContainerView& container, const Policy& policy) {
       std::any_of(container.mounts.begin(), container.mounts.end(),
                   [](const oci::Mount& mount) { return contains(mount.destination, kClaimPart); });
   if (claimed && container.is_kubernetes()) return true;
-  if (!variables_count(container, policy, true)) return false;
+  return variables_count(container, policy, true) && shows_variables(container);
+}
+
+bool shows_variables(const oci::ContainerView& container) {
   for (const auto& [name, value] : container.env) {
     if (!value.empty() && value != "void" && contains_any(name, kVariableParts)) return true;
   }

@@ -143,6 +143,9 @@ struct Request {
 // False when no annotation, variable or mount of the container can be a request, whatever the recipes say.
 [[nodiscard]] bool may_request(const oci::ContainerView& container, const Policy& policy);
 
+// Whether a variable, or a mount that marks a device, can be one, whoever set it.
+[[nodiscard]] bool shows_variables(const oci::ContainerView& container);
+
 // nullopt: the container asks for nothing, is a Pod's sandbox, or asks only by variables where policy does
 // not let variables ask. A request without vendors only silences variables. Fails with invalid_request on a
 // value that cannot be understood, and when two sources disagree; the message names key and value, or both

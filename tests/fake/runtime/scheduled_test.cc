@@ -360,6 +360,34 @@ TEST_F(ScheduledCreate, TakesWhatTheKubeletRecordedWhateverItsVariablesSay) {
   EXPECT_EQ(mib_of("train"), 5000U);
 }
 
+TEST_F(ScheduledCreate, ObeysADevicePluginWithoutASchedulerByTheKubeletsRecord) {
+  keep_record(node,
+              {{"1111", "train", "nvidia.com/gpu", {kB}, {{{"NVIDIA_VISIBLE_DEVICES", kB}}, {}, {}, {}, {}}},
+               {"1111",
+                "slice",
+                "nvidia.com/gpu",
+                {kA + std::string("::1")},
+                {{{"NVIDIA_VISIBLE_DEVICES", kA}}, {}, {}, {}, {}}},
+               {"1111",
+                "other",
+                "nvidia.com/gpu",
+                {kA + std::string("::2")},
+                {{{"NVIDIA_VISIBLE_DEVICES", kA}}, {}, {}, {}, {}}}});
+
+  const Outcome outcome = create("train", {"NVIDIA_VISIBLE_DEVICES=all"}, {});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(config("train"), AllOf(HasSubstr("/dev/fakegpu1"), Not(HasSubstr("/dev/fakegpu0"))));
+  EXPECT_THAT(config("train"), HasSubstr(kB));
+
+  for (const char* name : {"slice", "other"}) {
+    const Outcome shared = create(name, {std::string("NVIDIA_VISIBLE_DEVICES=") + kB}, {});
+    ASSERT_EQ(shared.status, 0) << shared.err;
+    EXPECT_THAT(config(name), AllOf(HasSubstr("/dev/fakegpu0"), Not(HasSubstr("/dev/fakegpu1"))));
+  }
+  ASSERT_EQ(create("sidecar", {std::string("NVIDIA_VISIBLE_DEVICES=") + kB}, {}).status, 0);
+  EXPECT_THAT(config("sidecar"), Not(HasSubstr("/dev/fakegpu")));
+}
+
 TEST_F(ScheduledCreate, TakesAClaimThatOnlyTheKubeletRecorded) {
   schedulers::AllocateAnswer answer;
   answer.nodes = {{"/dev/fakegpu1", "/dev/fakegpu1", "rw"}};

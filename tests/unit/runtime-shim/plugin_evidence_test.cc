@@ -49,6 +49,11 @@ vendors::Inventory cards() {
   return out;
 }
 
+// The kubelet's record of an answer.
+schedulers::CheckpointEntry entry(schedulers::AllocateAnswer answer, std::string id = "GPU-0-1") {
+  return {"uid", "train", "nvidia.com/gpu", {std::move(id)}, std::move(answer)};
+}
+
 class PluginEvidence : public ::testing::Test {
  protected:
   std::vector<std::string> decide(const oci::ContainerView& view) {
@@ -155,7 +160,7 @@ TEST_F(PluginEvidence, TheKubeletsRecordCountsForMoreThanThePodsVariables) {
   answer.env = {{"NVIDIA_VISIBLE_DEVICES", "GPU-0"}, {"CUDA_DEVICE_MEMORY_LIMIT_0", "3000m"}};
 
   EXPECT_THAT(decide(view), ElementsAre("GPU-1 9000 0"));
-  EXPECT_THAT(decide(with_answers(view, {answer})), ElementsAre("GPU-0 3000 0"));
+  EXPECT_THAT(decide(with_answers(view, {entry(answer)})), ElementsAre("GPU-0 3000 0"));
 }
 
 TEST_F(PluginEvidence, TheKubeletsRecordMayNameDevicesByNodesOrCdi) {
@@ -165,18 +170,46 @@ TEST_F(PluginEvidence, TheKubeletsRecordMayNameDevicesByNodesOrCdi) {
   schedulers::AllocateAnswer cdi;
   cdi.cdi_devices = {"k8s.device-plugin.nvidia.com/gpu=GPU-0"};
 
-  EXPECT_THAT(decide(with_answers(view, {nodes})), ElementsAre("GPU-1 9000 0"));
-  EXPECT_THAT(decide(with_answers(view, {cdi})), ElementsAre("GPU-0 3000 0"));
+  EXPECT_THAT(decide(with_answers(view, {entry(nodes)})), ElementsAre("GPU-1 9000 0"));
+  EXPECT_THAT(decide(with_answers(view, {entry(cdi)})), ElementsAre("GPU-0 3000 0"));
+}
+
+TEST_F(PluginEvidence, WithoutASchedulerTheKubeletsRecordDecides) {
+  const auto given = [&](const oci::ContainerView& view, const schedulers::CheckpointEntry& recorded) {
+    const auto answered = with_answers(view, {recorded});
+    auto decisions = read_decisions(answered, policy_);
+    add_plugins_decisions({recorded}, {node_.recipe}, *decisions);
+    return given_by(parse_request(answered, {node_.recipe}, policy_, std::move(decisions)), node_);
+  };
+  schedulers::AllocateAnswer card;
+  card.env = {{"NVIDIA_VISIBLE_DEVICES", "GPU-1"}};
+  const auto forged = pod({}, {{"NVIDIA_VISIBLE_DEVICES", "GPU-0"}});
+  EXPECT_THAT(given(forged, entry(card, "GPU-1")), ElementsAre("GPU-1 all 100"));
+  EXPECT_THAT(given(forged, entry(card, "GPU-1::3")), ElementsAre("GPU-1 all 0")) << "a time slice";
+  EXPECT_THAT(given(forged, entry({}, "rdma0")), IsEmpty()) << "of another plugin";
+
+  schedulers::AllocateAnswer part = card;
+  part.env["CUDA_DEVICE_MEMORY_LIMIT_0"] = "3000m";
+  part.env["CUDA_DEVICE_SM_LIMIT"] = "30";
+  EXPECT_THAT(given(forged, entry(part, "GPU-1-4")), ElementsAre("GPU-1 3000 30"));
+
+  schedulers::AllocateAnswer marked;
+  marked.mounts = {{"/var/run/nvidia-container-devices/GPU-2", "/dev/null", true}};
+  EXPECT_THAT(given(pod({}), entry(marked, "GPU-2")), ElementsAre("GPU-2 all 100"));
+
+  EXPECT_THAT(given(pod({{kHami, "GPU-1,NVIDIA,3000,0:;"}}, {}), entry(part)), ElementsAre("GPU-1 3000 0"));
+  EXPECT_THAT(given(pod({{"nvidia.com/gpu", "1"}, {"nvidia.com/gpumem", "500"}}, {}), entry(card)),
+              ElementsAre("not scheduled"))
+      << "what the Pod asks for itself the ledger places";
 }
 
 TEST_F(PluginEvidence, TheCheckpointIsReadFromAFileOfRoots) {
   const std::string path = text::cat({::testing::TempDir(), "/checkpoint-", std::to_string(::getpid())});
   schedulers::AllocateAnswer answer;
   answer.env = {{"A", "b"}};
-  std::ofstream(path) << schedulers::encode_checkpoint(
-      {{"uid", "train", "nvidia.com/gpu", {"GPU-0-1"}, answer}});
+  std::ofstream(path) << schedulers::encode_checkpoint({entry(answer)});
   ::chmod(path.c_str(), 0600);
-  EXPECT_THAT(read_answers(path, "uid", "train").value(), ElementsAre(answer));
+  EXPECT_THAT(read_answers(path, "uid", "train").value(), ElementsAre(entry(answer)));
   EXPECT_THAT(read_answers(path, "uid", "other").value(), IsEmpty());
   ::chmod(path.c_str(), 0666);
   EXPECT_FALSE(read_answers(path, "uid", "train")) << "others can write it";
