@@ -244,3 +244,45 @@ under_lock() {
   under_lock two
   assert_equal "$many" "$(wc -l <"$T/under-lock")"
 }
+
+# pod_slice NAME NAMESPACE MIB COMMAND...: a bundle as of a container of a Pod, which asks for a part of one card.
+pod_slice() {
+  slice_bundle "$1" "$3" "${@:4}"
+  annotate "$T/$1" io.kubernetes.cri.container-type=container io.kubernetes.cri.container-name="$1" \
+    io.kubernetes.cri.sandbox-uid="uid-$1" io.kubernetes.cri.sandbox-id="sandbox-$1" \
+    io.kubernetes.cri.sandbox-name="$1" io.kubernetes.cri.sandbox-namespace="$2"
+}
+
+@test "a namespace holds no more than its ceiling, and what others hold costs its creates nothing" {
+  need strace
+  printf '%s\n' '[policy]' 'split_count = 1000' '[namespaces.team-a]' 'memory = 3000' 'count = 3' >>"$T/config.toml"
+  pod_slice one team-b 1 sleep 100000
+  pod_slice two team-a 2000 sleep 100000
+  pod_slice three team-a 1001 sleep 100000
+  pod_slice four team-a 1000 sleep 100000
+  pod_slice five team-a 1 true
+  hami create --bundle "$T/one" one </dev/null >"$T/one/output" 2>&1 3>&-
+  under_lock five # makes what the ledger keeps of a namespace
+  under_lock five
+  local few
+  few=$(wc -l <"$T/under-lock")
+
+  # Three hundred leases of another namespace, on a card that nobody asks for here.
+  more_leases 300 GPU-elsewhere
+  assert_leases 301
+  under_lock five
+  assert_equal "$few" "$(wc -l <"$T/under-lock")"
+
+  hami create --bundle "$T/two" two </dev/null >"$T/two/output" 2>&1 3>&-
+  try hami create --bundle "$T/three" three
+  assert_status 1
+  assert_one_line "$err"
+  assert_in "namespace 'team-a'" "$err"
+  assert_in "3000MiB" "$err"
+  hami create --bundle "$T/four" four </dev/null >"$T/four/output" 2>&1 3>&-
+  try hami create --bundle "$T/five" five
+  assert_status 1
+
+  hami delete --force two
+  hami create --bundle "$T/three" three </dev/null >"$T/three/output" 2>&1 3>&-
+}
