@@ -432,7 +432,8 @@ state::Lease Preparation::empty_lease(const Request& request) const {
   lease.boot_id = state::boot_id();
   lease.creator_pid = name_.creator;
   lease.creator_start = state::start_time(lease.creator_pid).value_or(0);
-  lease.created_at = static_cast<std::int64_t>(std::time(nullptr));
+  lease.created_at = std::max<std::int64_t>(std::time(nullptr), 0);
+  lease.created_uptime = state::uptime();
   return lease;
 }
 

@@ -60,6 +60,7 @@ std::string to_json(const Lease& lease) {
   add_number(root.get(), "creatorPid", static_cast<std::uint64_t>(lease.creator_pid));
   add_number(root.get(), "creatorStart", lease.creator_start);
   add_number(root.get(), "createdAt", static_cast<std::uint64_t>(lease.created_at));
+  add_number(root.get(), "createdUptime", lease.created_uptime);
   json_object* holdings = json_object_new_array();
   for (const Holding& holding : lease.holdings) json_object_array_add(holdings, holding_object(holding));
   json_object_object_add(root.get(), "holdings", holdings);
@@ -83,6 +84,7 @@ Result<Lease> parse_lease(std::string_view text) {
   lease.creator_pid = static_cast<int>(reader.number("creatorPid", INT32_MAX));
   lease.creator_start = reader.number("creatorStart");
   lease.created_at = static_cast<std::int64_t>(reader.number("createdAt", INT64_MAX));
+  lease.created_uptime = reader.number_or_0("createdUptime", UINT32_MAX);
   json_object* holdings = reader.array("holdings");
   if (reader.wrong_member()) return bad_member(*reader.wrong_member());
   for (std::size_t i = 0; i < json_object_array_length(holdings); ++i) {

@@ -36,10 +36,10 @@ bool any_below(const std::string& dir, int depth) {
 constexpr const char* kDefaultRoots[] = {"/run/runc", "/run/crun"};
 // How long an engine may take from our hook to the low-level runtime; it lives on afterwards, and says
 // nothing then.
-constexpr std::int64_t kEngineSeconds = 300;
+constexpr std::uint64_t kEngineSeconds = 300;
 
 bool is_being_created(const Lease& lease, const std::string& proc_dir) {
-  if (lease.engine_root.empty() && std::time(nullptr) - lease.created_at > kEngineSeconds) return false;
+  if (lease.engine_root.empty() && uptime() > lease.created_uptime + kEngineSeconds) return false;
   const auto creator = start_time(lease.creator_pid, proc_dir);
   return creator && *creator == lease.creator_start;
 }
@@ -66,6 +66,12 @@ std::optional<std::uint64_t> start_time(int pid, const std::string& proc_dir) {
   constexpr std::size_t kStartTime = 19;  // field 22, when the state is field 3
   if (fields.size() <= kStartTime || fields[kState] == "Z" || fields[kState] == "X") return std::nullopt;
   return text::parse_u64(fields[kStartTime]);
+}
+
+std::uint64_t uptime() {
+  struct timespec now {};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);  // cannot fail with this clock
+  return static_cast<std::uint64_t>(now.tv_sec);
 }
 
 std::string boot_id(const std::string& proc_dir) {

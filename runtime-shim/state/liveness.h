@@ -13,6 +13,9 @@ namespace hami::state {
 // such process, or only its zombie.
 [[nodiscard]] std::optional<std::uint64_t> start_time(int pid, const std::string& proc_dir = "/proc");
 
+// Seconds since boot, also those the machine slept. Source: clock_gettime(2), CLOCK_BOOTTIME.
+[[nodiscard]] std::uint64_t uptime();
+
 // Identity of this boot; empty when the kernel does not say.
 [[nodiscard]] std::string boot_id(const std::string& proc_dir = "/proc");
 

@@ -6,7 +6,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -85,7 +84,7 @@ TEST_F(Turns, ALeaseThatWasMadeAnewSinceTheLookIsNotEnded) {
 TEST_F(Turns, AnEnginesLeaseIsLookedAtAgain) {
   Lease engine = living("a");
   engine.engine_root.clear();
-  engine.created_at = std::time(nullptr);
+  engine.created_uptime = uptime();
   commit(engine);
   auto ledger = open();
   EXPECT_THAT(*ledger.end({engine}), IsEmpty());

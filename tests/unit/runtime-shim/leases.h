@@ -25,6 +25,7 @@ inline Lease living_lease(const std::string& key, const std::filesystem::path& d
   lease.creator_pid = ::getpid();
   lease.creator_start = *start_time(::getpid());
   lease.created_at = 1700000000;
+  lease.created_uptime = 4711;
   lease.holdings = std::move(holdings);
   return lease;
 }

@@ -541,6 +541,23 @@ TEST_F(Liveness, InDoubtTheLeaseStays) {
   EXPECT_FALSE(stale());
 }
 
+// An engine that prepares containers by hooks: it lives on, and the runtime's state is not there yet.
+TEST_F(Liveness, AContainerInTheMakingIsAliveWhateverTheClockSays) {
+  Lease lease = dead("c");
+  lease.engine_root.clear();
+  lease.creator_pid = ::getpid();
+  lease.creator_start = *start_time(::getpid());
+  lease.created_uptime = uptime();
+  for (const std::int64_t clock : {std::int64_t{0}, std::int64_t{4102444800}}) {
+    lease.created_at = clock;
+    EXPECT_FALSE(is_stale(lease)) << clock;
+  }
+  constexpr std::uint64_t kLongAgo = 400;
+  if (uptime() < kLongAgo) GTEST_SKIP() << "this machine was started minutes ago";
+  lease.created_uptime -= kLongAgo;
+  EXPECT_TRUE(is_stale(lease)) << "an engine that lives on long after";
+}
+
 TEST_F(Liveness, KnowsProcessesWithAnyName) {
   const std::string proc = dir_ / "proc";
   fs::create_directories(proc + "/7");
