@@ -44,8 +44,8 @@ struct Lease {
   std::string pod_namespace;  // of the container's Pod; "": it has none
   std::string boot_id;        // of the boot that made it
   int creator_pid = 0;        // hami-runtime, which becomes the low-level runtime by execve; or the engine
-  std::uint64_t creator_start = 0;  // field 22 of /proc/<pid>/stat: the pid may be somebody else's later
-  std::int64_t created_at = 0;      // seconds since the epoch; for people
+  std::uint64_t creator_start = 0;   // field 22 of /proc/<pid>/stat: the pid may be somebody else's later
+  std::int64_t created_at = 0;       // seconds since the epoch; for people
   std::uint64_t created_uptime = 0;  // seconds since boot, which no change of the clock moves
   std::vector<Holding> holdings;
   // Its file could not be read: `holdings` has the devices it is listed on, each alone; of the rest only
